@@ -1,0 +1,1 @@
+"""A made-up shop, for trying the pipeline without an export of one's own."""

@@ -1,0 +1,50 @@
+"""Every setting, read in one place from the environment (and a `.env` file where there is one)."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """The settings of one process; each field is the variable of that name with the prefix `RETAIL_`."""
+
+    model_config = SettingsConfigDict(env_prefix="RETAIL_", env_file=".env", extra="ignore")
+
+    home: Path = Field(
+        default=Path(".retail"),
+        description="Folder of the landing store, of `retail.db` where SQLite serves, and of Dagster's own files.",
+    )
+    database_url: str = Field(
+        default="",
+        description="SQLAlchemy URL of the warehouse, such as `mysql+pymysql://user:password@host/retail`. "
+        "Empty: SQLite under `RETAIL_HOME`.",
+    )
+    batch_rows: int = Field(
+        default=50_000,
+        ge=1,
+        description="Rows of a file that are held in memory at a time.",
+    )
+    lock_seconds: int = Field(
+        default=3600,
+        ge=1,
+        description="How long a writer waits for another writer before it gives up.",
+    )
+
+    @cached_property
+    def resolved_home(self) -> Path:
+        """`home` as an absolute path, so that a process started elsewhere by Dagster finds the same folder."""
+        return self.home.expanduser().resolve()
+
+    @cached_property
+    def warehouse_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.resolved_home / 'retail.db'}"
+
+    @property
+    def landing_folder(self) -> Path:
+        return self.resolved_home / "landing"
+
+    @property
+    def dagster_home(self) -> Path:
+        return self.resolved_home / "dagster"

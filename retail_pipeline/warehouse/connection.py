@@ -1,0 +1,134 @@
+"""How the warehouse is reached: engines, transactions, and the lock that lets one writer in at a time."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from retail_pipeline.errors import BadInput
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse.exact import exact_ratio
+
+DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "sqlite": "sqlite"}
+
+
+class Warehouse:
+    """The database and the landing store of one set of settings. Connects when first used."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    @property
+    def landing_folder(self) -> Path:
+        return self.settings.landing_folder
+
+    @cached_property
+    def url(self) -> sa.URL:
+        try:
+            url = sa.make_url(self.settings.warehouse_url)
+        except sa.exc.ArgumentError:
+            raise BadInput("RETAIL_DATABASE_URL is not a database URL, such as mysql+pymysql://user:password@host/retail") from None
+        name = url.get_backend_name()
+        if name not in DRIVERS:
+            raise BadInput(f"RETAIL_DATABASE_URL: {name} is not supported; use mysql, mariadb or sqlite")
+        return url.set(drivername=DRIVERS[name])
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @cached_property
+    def engine(self) -> sa.Engine:
+        return _sqlite_engine(self.url, self.settings.lock_seconds) if self.is_sqlite else _mysql_engine(self.url)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection whose statements see committed data."""
+        with self._connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self, lock: str = "tables") -> Iterator[sa.Connection]:
+        """One transaction, alone among those that take the same lock.
+
+        The lock ends with the connection, so a killed process leaves none behind. SQLite has a single lock for all.
+        """
+        with self._connect() as connection:
+            connection = connection.execution_options(writes=True)
+            if self.is_sqlite:
+                with connection.begin():
+                    yield connection
+            else:
+                with self._named_lock(connection, f"retail:{self.url.database}:{lock}"[:64]), connection.begin():
+                    yield connection
+
+    @contextmanager
+    def _connect(self) -> Iterator[sa.Connection]:
+        try:
+            connection = self.engine.connect()
+        except sa.exc.OperationalError as error:
+            shown = self.url.render_as_string(hide_password=True)
+            raise BadInput(f"the database at {shown} can't be reached: {error.orig}") from error
+        with connection:
+            yield connection
+
+    @contextmanager
+    def _named_lock(self, connection: sa.Connection, name: str) -> Iterator[None]:
+        seconds = self.settings.lock_seconds
+        if connection.scalar(sa.select(sa.func.get_lock(name, seconds))) != 1:
+            raise TimeoutError(f"another writer has held the warehouse for {seconds} s (RETAIL_LOCK_SECONDS)")
+        connection.commit()
+        try:
+            yield
+        finally:
+            if not connection.invalidated:
+                connection.scalar(sa.select(sa.func.release_lock(name)))
+                connection.commit()
+
+
+def _sqlite_engine(url: sa.URL, lock_seconds: int) -> sa.Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": lock_seconds})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(dbapi_connection, _record) -> None:
+        # The driver must not begin transactions by itself: it would do so too late to take the lock.
+        dbapi_connection.isolation_level = None
+        dbapi_connection.create_function("exact_ratio", 3, exact_ratio, deterministic=True)
+        _use_write_ahead_log(dbapi_connection, time.monotonic() + lock_seconds)
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _use_write_ahead_log(dbapi_connection, deadline: float) -> None:
+    """Readers then see the state before a write, instead of waiting for its end."""
+    while dbapi_connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            dbapi_connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:  # the switch doesn't wait for other connections by itself
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _mysql_engine(url: sa.URL) -> sa.Engine:
+    return sa.create_engine(
+        url.update_query_dict({"charset": "utf8mb4"}),
+        # Rows of other transactions are seen once they are committed, so what is read under the lock is the latest.
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        connect_args={
+            "local_infile": True,
+            "init_command": "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL,NO_ENGINE_SUBSTITUTION'",
+        },
+    )

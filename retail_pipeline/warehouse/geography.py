@@ -1,0 +1,44 @@
+"""What countries are called and where they lie: ISO 3166 from pycountry, regions and trade labels from our YAML files."""
+
+from pathlib import Path
+
+import pycountry
+import sqlalchemy as sa
+import yaml
+
+from retail_pipeline.warehouse.tables import countries
+
+FOLDER = Path(__file__).parent
+
+
+def country_rows() -> list[dict[str, str | None]]:
+    """The rows of the table `countries`: one per label, in upper case."""
+    regions = {
+        iso2: region
+        for region, members in yaml.safe_load((FOLDER / "regions.yaml").read_text(encoding="utf-8")).items()
+        for iso2 in members
+    }
+    labels = yaml.safe_load((FOLDER / "country_labels.yaml").read_text(encoding="utf-8"))
+    rows: dict[str, dict[str, str | None]] = {}
+    for country in pycountry.countries:
+        place = {
+            "country_name": getattr(country, "common_name", country.name),
+            "iso2": country.alpha_2,
+            "iso3": country.alpha_3,
+            "iso_numeric": country.numeric,
+            "region": regions[country.alpha_2],
+        }
+        names = (country.name, place["country_name"], getattr(country, "official_name", None), place["iso2"], place["iso3"])
+        also = (label for label, iso2 in labels["countries"].items() if iso2 == country.alpha_2)
+        for label in filter(None, (*names, *also)):
+            rows[label.upper()] = {"label": label.upper()} | place
+    nowhere = dict.fromkeys(("country_name", "iso2", "iso3", "iso_numeric"))
+    for label, region in labels["regions"].items():
+        rows[label] = {"label": label, "region": region} | nowhere
+    return list(rows.values())
+
+
+def seed_countries(connection: sa.Connection) -> None:
+    """Replaces the table `countries` with what this version knows."""
+    connection.execute(sa.delete(countries))
+    connection.execute(sa.insert(countries), country_rows())

@@ -1,0 +1,88 @@
+"""The landing store and the ledger's first entry: a file is kept, byte for byte, before anything else is done with it."""
+
+import os
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from retail_pipeline.intake.inspection import Inspection, Inspector, chunks_of, load_id_of
+from retail_pipeline.sources import SourceProfile
+from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.tables import loads
+
+
+@dataclass(frozen=True)
+class Landing:
+    """A file in the landing store; `is_new` is false where the same bytes had landed before."""
+
+    load_id: str
+    is_new: bool
+
+
+def land(warehouse: Warehouse, path: Path, profile: SourceProfile) -> Landing:
+    """Copies a file into the landing store and enters it in the ledger.
+
+    Raises BadFile, with nothing kept, where the file is no text in the source's encodings.
+    """
+    return land_chunks(warehouse, path.name, chunks_of(path), profile)
+
+
+def land_chunks(warehouse: Warehouse, file_name: str, chunks: Iterable[bytes], profile: SourceProfile) -> Landing:
+    """As `land`, for a file that arrives in pieces."""
+    inspector = Inspector(file_name, profile.encodings)
+    warehouse.landing_folder.mkdir(parents=True, exist_ok=True)
+    arriving = warehouse.landing_folder / f".arriving-{uuid.uuid4().hex}"
+    try:
+        with arriving.open("xb") as copy:
+            for chunk in chunks:
+                inspector.feed(chunk)
+                copy.write(chunk)
+            inspection = inspector.finish()
+            copy.flush()
+            os.fsync(copy.fileno())
+        return _enter(warehouse, arriving, file_name, inspection, profile)
+    finally:
+        arriving.unlink(missing_ok=True)
+
+
+def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:
+    """Where the landing store keeps a load's file."""
+    return warehouse.landing_folder / f"{load_id}{Path(file_name).suffix}"
+
+
+def _enter(warehouse: Warehouse, arriving: Path, file_name: str, inspection: Inspection, profile: SourceProfile) -> Landing:
+    with warehouse.writing(lock="landing") as connection:
+        known = connection.scalar(sa.select(loads.c.load_id).where(loads.c.sha256 == inspection.sha256))
+        if known:
+            return Landing(known, is_new=False)
+        load_id = load_id_of(file_name, inspection.sha256)
+        os.replace(arriving, landed_file(warehouse, load_id, file_name))
+        _sync_folder(warehouse.landing_folder)
+        last = connection.scalar(sa.select(sa.func.max(loads.c.landing_no))) or 0
+        connection.execute(
+            sa.insert(loads).values(
+                load_id=load_id,
+                sha256=inspection.sha256,
+                landing_no=last + 1,
+                source=profile.name,
+                file_name=file_name,
+                file_bytes=inspection.file_bytes,
+                encoding=inspection.encoding,
+                status="landed",
+                landed_at=ledger.now(),
+            )
+        )
+    return Landing(load_id, is_new=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the renaming of a file survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,107 @@
+"""The ledger: what is known of each load, read and written."""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from retail_pipeline.errors import BadInput
+from retail_pipeline.warehouse.exact import SCALE
+from retail_pipeline.warehouse.tables import loads, mart_refreshes, warehouse_state
+
+
+def entry(connection: sa.Connection, load_id: str) -> sa.RowMapping:
+    """A load's row in the ledger; raises BadInput where there is none."""
+    row = connection.execute(sa.select(loads).where(loads.c.load_id == load_id)).mappings().first()
+    if row is None:
+        raise BadInput(f"there is no load {load_id!r}; `retail loads` lists them")
+    return row
+
+
+def entries(connection: sa.Connection, load_ids: Collection[str] | None = None) -> list[sa.RowMapping]:
+    """The ledger's rows in landing order: of all loads, or of those named."""
+    query = sa.select(loads).order_by(loads.c.landing_no)
+    if load_ids is not None:
+        query = query.where(loads.c.load_id.in_(load_ids))
+    return list(connection.execute(query).mappings())
+
+
+def waiting(connection: sa.Connection) -> list[str]:
+    """Loads that are kept but not yet in the tables, in landing order."""
+    query = sa.select(loads.c.load_id).where(loads.c.status == "landed").order_by(loads.c.landing_no)
+    return list(connection.scalars(query))
+
+
+def unchecked(connection: sa.Connection) -> list[str]:
+    """Loads in the tables that haven't passed the critical checks since they were loaded, in landing order."""
+    query = sa.select(loads.c.load_id).where(loads.c.status == "loaded", loads.c.checked_at.is_(None))
+    return list(connection.scalars(query.order_by(loads.c.landing_no)))
+
+
+def enter_loaded(connection: sa.Connection, load_id: str, run_id: str | None, figures: dict) -> None:
+    """Notes that a load's rows are in the tables, with its row counts and amounts."""
+    connection.execute(
+        sa.update(loads)
+        .where(loads.c.load_id == load_id)
+        .values(status="loaded", error=None, loaded_at=now(), checked_at=None, run_id=run_id, **figures)
+    )
+
+
+def enter_failed(connection: sa.Connection, load_id: str, run_id: str | None, error: str) -> None:
+    """Notes why a load's file can't be read. A load that was in the tables stays what it was."""
+    connection.execute(
+        sa.update(loads)
+        .where(loads.c.load_id == load_id, loads.c.status != "loaded")
+        .values(status="failed", error=error, run_id=run_id)
+    )
+
+
+def enter_checked(connection: sa.Connection, load_ids: Collection[str]) -> None:
+    """Notes that loads passed every critical check."""
+    connection.execute(sa.update(loads).where(loads.c.load_id.in_(load_ids)).values(checked_at=now()))
+
+
+def move_figures(connection: sa.Connection, load_id: str, rows: int, amount) -> None:
+    """Moves rows and their amount from a load's loaded to its superseded ones, or back where `rows` is negative."""
+    connection.execute(
+        sa.update(loads)
+        .where(loads.c.load_id == load_id)
+        .values(
+            rows_loaded=loads.c.rows_loaded - rows,
+            rows_superseded=loads.c.rows_superseded + rows,
+            # ROUND, because on SQLite a difference of two decimals is only nearly one.
+            amount_loaded=sa.func.round(loads.c.amount_loaded - amount, SCALE),
+            amount_superseded=sa.func.round(loads.c.amount_superseded + amount, SCALE),
+        )
+    )
+
+
+def version(connection: sa.Connection) -> int:
+    """How often order_lines changed."""
+    return connection.scalar(sa.select(warehouse_state.c.version)) or 0
+
+
+def advance_version(connection: sa.Connection) -> None:
+    """Notes that this transaction changes order_lines, so that marts show an old state from then on."""
+    connection.execute(sa.update(warehouse_state).values(version=warehouse_state.c.version + 1))
+
+
+def shown_versions(connection: sa.Connection) -> dict[str, tuple[int, str]]:
+    """For each mart, the version of order_lines and the definition that it shows."""
+    query = sa.select(mart_refreshes.c.mart, mart_refreshes.c.version, mart_refreshes.c.definition)
+    return {mart: (version, definition) for mart, version, definition in connection.execute(query)}
+
+
+def enter_refreshed(connection: sa.Connection, mart: str, version: int, definition: str, rows: int) -> None:
+    """Notes which state a mart shows from now on."""
+    connection.execute(sa.delete(mart_refreshes).where(mart_refreshes.c.mart == mart))
+    connection.execute(
+        sa.insert(mart_refreshes).values(
+            mart=mart, version=version, definition=definition, rows_written=rows, refreshed_at=now()
+        )
+    )
+
+
+def now() -> datetime:
+    """The time in UTC, without a zone, as the ledger keeps it."""
+    return datetime.now(UTC).replace(tzinfo=None)

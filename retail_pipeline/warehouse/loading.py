@@ -1,0 +1,117 @@
+"""Loading: one landed file becomes rows of the warehouse, in one transaction, as often as one likes."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import date
+from decimal import Decimal
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from retail_pipeline.errors import BadFile
+from retail_pipeline.intake.lines import TypedBatch, type_batch
+from retail_pipeline.intake.reader import TextBatch, read_batches
+from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
+from retail_pipeline.warehouse import bulk, ledger, overlap
+from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.landing import landed_file
+from retail_pipeline.warehouse.tables import LINE_TABLES, order_lines, quarantined_lines, raw_order_lines
+
+Progress = Callable[[str, int, int], None]
+"""Told, after each batch, the load's id, the bytes read so far and the bytes of the file."""
+
+
+def no_progress(load_id: str, bytes_read: int, file_bytes: int) -> None:
+    """For whoever doesn't watch."""
+
+
+@dataclass
+class Figures:
+    """What the ledger says of a load before overlaps are settled: rows, amounts in the source's currency, dates."""
+
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_quarantined: int = 0
+    rows_superseded: int = 0
+    rows_repeated: int = 0
+    amount_read: Decimal = Decimal(0)
+    amount_loaded: Decimal = Decimal(0)
+    amount_quarantined: Decimal = Decimal(0)
+    amount_superseded: Decimal = Decimal(0)
+    first_invoice_date: date | None = None
+    last_invoice_date: date | None = None
+
+    def count(self, text: TextBatch, typed: TypedBatch) -> None:
+        """Adds a batch. What was read is counted from the batch read, not from what became of it."""
+        self.rows_read += len(text.frame)
+        self.rows_loaded += len(typed.lines)
+        self.rows_quarantined += len(typed.rejects)
+        loaded, held = _sum(typed.lines["amount"]), _sum(typed.rejects["amount"])
+        self.amount_read += loaded + held
+        self.amount_loaded += loaded
+        self.amount_quarantined += held
+        if len(typed.lines):
+            days = pc.min_max(pa.array(typed.lines["invoice_date"])).as_py()
+            self.first_invoice_date = min(filter(None, (self.first_invoice_date, days["min"])))
+            self.last_invoice_date = max(filter(None, (self.last_invoice_date, days["max"])))
+
+
+def load(
+    warehouse: Warehouse,
+    load_id: str,
+    profile: SourceProfile,
+    *,
+    run_id: str | None = None,
+    progress: Progress = no_progress,
+) -> None:
+    """Reads a landed file into the tables, in place of whatever an earlier run of the same load left there.
+
+    All of it becomes visible in one transaction. Raises BadFile, with the tables as they were and the reason in the
+    ledger, where the file can't be read to its end.
+    """
+    try:
+        with warehouse.writing() as connection:
+            entry = ledger.entry(connection, load_id)
+            overlap.contest_what_it_superseded(connection, load_id)
+            for table in LINE_TABLES:
+                connection.execute(sa.delete(table).where(table.c.load_id == load_id))
+            figures = _insert_batches(warehouse, connection, entry, profile, progress)
+            figures.rows_repeated = overlap.repeated_rows(connection, load_id)
+            ledger.enter_loaded(connection, load_id, run_id, asdict(figures))
+            if profile.repeats == "drop":
+                overlap.drop_repeats(connection, load_id)
+            if profile.overlap == "replace":
+                overlap.contest_what_others_carry(connection, load_id)
+            overlap.settle(connection)
+            ledger.advance_version(connection)
+    except BadFile as error:
+        with warehouse.writing() as connection:
+            ledger.enter_failed(connection, load_id, run_id, str(error))
+        raise
+
+
+def _insert_batches(
+    warehouse: Warehouse, connection: sa.Connection, entry: sa.RowMapping, profile: SourceProfile, progress: Progress
+) -> Figures:
+    load_id, figures = entry["load_id"], Figures()
+    path = landed_file(warehouse, load_id, entry["file_name"])
+    for text in read_batches(path, profile, entry["encoding"], warehouse.settings.batch_rows):
+        typed = type_batch(text.frame, profile)
+        raw = text.frame[["line_no", *RAW_COLUMNS, "extra"]]
+        bulk.insert(connection, raw_order_lines, _arrow(raw), {"load_id": load_id})
+        line_constants = {"load_id": load_id, "source": profile.name, "currency": profile.currency}
+        bulk.insert(connection, order_lines, _arrow(typed.lines), line_constants)
+        bulk.insert(connection, quarantined_lines, _arrow(typed.rejects), {"load_id": load_id, "status": "held"})
+        figures.count(text, typed)
+        progress(load_id, text.bytes_read, entry["file_bytes"])
+    return figures
+
+
+def _arrow(frame: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(frame, preserve_index=False)
+
+
+def _sum(amounts: pd.Series) -> Decimal:
+    return pc.sum(pa.array(amounts)).as_py() or Decimal(0)

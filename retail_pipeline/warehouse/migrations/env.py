@@ -1,0 +1,14 @@
+"""Alembic's entry: runs migrations on the connection that `upgrade` hands over, inside its transaction."""
+
+from alembic import context
+
+from retail_pipeline.warehouse.tables import metadata
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    compare_type=True,
+    render_as_batch=True,  # SQLite alters tables only by copying them
+)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,137 @@
+"""Overlapping exports: of the loads that carry an invoice, the one that landed last counts, whatever ran when.
+
+The lines of contested invoices are put side by side in order_lines, the latest load is found, and the others' lines go
+to superseded_lines. Because every load does this from scratch for the invoices that it touches, the tables are a
+function of the set of loads and their landing order.
+"""
+
+import sqlalchemy as sa
+
+from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.exact import exact_sum
+from retail_pipeline.warehouse.tables import contested_invoices as contested
+from retail_pipeline.warehouse.tables import loads, order_lines, superseded_lines
+
+LINE_COLUMNS = [column.name for column in order_lines.columns]
+
+SAME_LINE = ("invoice_no", "product_code", "description", "quantity", "unit_price", "invoiced_at", "customer_id", "country")
+"""What two lines of a file have in common when one repeats the other."""
+
+
+def contest_what_it_superseded(connection: sa.Connection, load_id: str) -> None:
+    """Marks the invoices that a load took over from others; call it before the load's rows are deleted."""
+    taken = (
+        sa.select(superseded_lines.c.source, superseded_lines.c.invoice_no)
+        .where(superseded_lines.c.superseded_by == load_id, superseded_lines.c.load_id != load_id)
+        .distinct()
+    )
+    connection.execute(sa.insert(contested).from_select(["source", "invoice_no"], taken))
+
+
+def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
+    """Marks the invoices of a load that other loads carry as well; call it after the load's rows are inserted."""
+    mine = (
+        sa.select(order_lines.c.source, order_lines.c.invoice_no).where(order_lines.c.load_id == load_id).distinct().subquery()
+    )
+
+    def in_another_load(table: sa.Table) -> sa.ColumnElement[bool]:
+        lines = table.alias()
+        return sa.exists().where(
+            lines.c.source == mine.c.source, lines.c.invoice_no == mine.c.invoice_no, lines.c.load_id != load_id
+        )
+
+    marked = sa.exists().where(contested.c.source == mine.c.source, contested.c.invoice_no == mine.c.invoice_no)
+    others = sa.select(mine.c.source, mine.c.invoice_no).where(
+        sa.or_(in_another_load(order_lines), in_another_load(superseded_lines)), sa.not_(marked)
+    )
+    connection.execute(sa.insert(contested).from_select(["source", "invoice_no"], others))
+
+
+def settle(connection: sa.Connection) -> None:
+    """Gives every contested invoice to the latest load that carries it, and enters what moved in the ledger."""
+    if connection.scalar(sa.select(contested.c.invoice_no).limit(1)) is None:
+        return
+    _put_side_by_side(connection)
+    winner_no = (
+        sa.select(sa.func.max(loads.c.landing_no))
+        .join_from(order_lines, loads, loads.c.load_id == order_lines.c.load_id)
+        .where(order_lines.c.source == contested.c.source, order_lines.c.invoice_no == contested.c.invoice_no)
+        .scalar_subquery()
+    )
+    connection.execute(sa.update(contested).values(winner_no=winner_no))
+    _supersede_all_but_the_winners(connection)
+    connection.execute(sa.delete(contested))
+
+
+def drop_repeats(connection: sa.Connection, load_id: str) -> None:
+    """Supersedes the lines of a load that repeat an earlier line of it exactly."""
+    place = sa.func.row_number().over(
+        partition_by=[order_lines.c[column] for column in SAME_LINE], order_by=order_lines.c.line_no
+    )
+    ranked = sa.select(*order_lines.columns, place.label("place")).where(order_lines.c.load_id == load_id).subquery()
+    repeats = sa.select(*(ranked.c[column] for column in LINE_COLUMNS), sa.literal(load_id)).where(ranked.c.place > 1)
+    connection.execute(sa.insert(superseded_lines).from_select([*LINE_COLUMNS, "superseded_by"], repeats))
+    dropped = sa.select(superseded_lines.c.line_no).where(superseded_lines.c.load_id == load_id)
+    _enter_moves(connection, superseded_lines, superseded_lines.c.load_id == load_id, sign=1)
+    connection.execute(
+        sa.delete(order_lines).where(order_lines.c.load_id == load_id, order_lines.c.line_no.in_(dropped))
+    )
+
+
+def repeated_rows(connection: sa.Connection, load_id: str) -> int:
+    """How many lines of a load repeat an earlier line of it exactly."""
+    alike = (
+        sa.select(sa.func.count().label("lines"))
+        .where(order_lines.c.load_id == load_id)
+        .group_by(*(order_lines.c[column] for column in SAME_LINE))
+        .having(sa.func.count() > 1)
+        .subquery()
+    )
+    return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.sum(alike.c.lines - 1), 0))))
+
+
+def _put_side_by_side(connection: sa.Connection) -> None:
+    """Takes the superseded lines of contested invoices back, but for repeats that their source drops."""
+    back = sa.and_(*_same_invoice(superseded_lines), superseded_lines.c.superseded_by != superseded_lines.c.load_id)
+    lines = sa.select(*(superseded_lines.c[column] for column in LINE_COLUMNS)).join_from(contested, superseded_lines, back)
+    connection.execute(sa.insert(order_lines).from_select(LINE_COLUMNS, lines))
+    _enter_moves(connection, superseded_lines, back, sign=-1)
+    _delete(connection, superseded_lines, back)
+
+
+def _supersede_all_but_the_winners(connection: sa.Connection) -> None:
+    winner = loads.alias("winner")
+    lost = sa.and_(
+        *_same_invoice(order_lines),
+        order_lines.c.load_id != sa.select(winner.c.load_id).where(winner.c.landing_no == contested.c.winner_no).scalar_subquery(),
+    )
+    lines = (
+        sa.select(*order_lines.columns, winner.c.load_id)
+        .join_from(contested, order_lines, sa.and_(*_same_invoice(order_lines)))
+        .join(winner, winner.c.landing_no == contested.c.winner_no)
+        .where(order_lines.c.load_id != winner.c.load_id)
+    )
+    connection.execute(sa.insert(superseded_lines).from_select([*LINE_COLUMNS, "superseded_by"], lines))
+    _enter_moves(connection, order_lines, lost, sign=1)
+    _delete(connection, order_lines, lost)
+
+
+def _same_invoice(lines: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    return lines.c.source == contested.c.source, lines.c.invoice_no == contested.c.invoice_no
+
+
+def _enter_moves(connection: sa.Connection, lines: sa.Table, moved: sa.ColumnElement[bool], sign: int) -> None:
+    """Enters lines that become superseded (sign 1) or count again (sign -1) in their loads' figures."""
+    figures = sa.select(lines.c.load_id, sa.func.count(), exact_sum(lines.c.amount)).where(moved).group_by(lines.c.load_id)
+    for load_id, rows, amount in connection.execute(figures).all():
+        ledger.move_figures(connection, load_id, sign * rows, sign * amount)
+
+
+def _delete(connection: sa.Connection, lines: sa.Table, condition: sa.ColumnElement[bool]) -> None:
+    """Deletes lines by a condition on them and contested_invoices: MySQL joins in a DELETE, SQLite knows row ids."""
+    if connection.dialect.name == "sqlite":
+        row_id = sa.literal_column(f"{lines.name}.rowid")
+        rows = sa.select(row_id).join_from(contested, lines, condition)
+        connection.execute(sa.delete(lines).where(sa.literal_column("rowid").in_(rows)))
+    else:
+        connection.execute(sa.delete(lines).where(condition))

@@ -1,0 +1,201 @@
+"""The warehouse's own tables; each column's comment travels to the database, to Dagster's catalogue and to the docs."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.types import TypeEngine
+
+from retail_pipeline.warehouse.exact import ExactDecimal
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Binary collation: the default one merges product codes that differ by case.
+MYSQL = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
+
+LOAD_ID = String(200)
+CODE = String(64)
+RAW_TEXT = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+QUANTITY = ExactDecimal(12, 3)
+UNIT_PRICE = ExactDecimal(12, 4)
+AMOUNT = ExactDecimal(15, 4)
+TOTAL = ExactDecimal(20, 4)
+SECOND = DateTime().with_variant(sqlite.DATETIME(truncate_microseconds=True), "sqlite")
+INSTANT = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+def _described(name: str, type_: TypeEngine, comment: str, *, nullable: bool = False, **kwargs) -> Column:
+    return Column(name, type_, comment=comment, nullable=nullable, **kwargs)
+
+
+loads = Table(
+    "loads",
+    metadata,
+    _described("load_id", LOAD_ID, "<file stem>-<first 12 hex of the SHA-256 of the file>.", primary_key=True),
+    _described("sha256", String(64), "SHA-256 of the file's bytes: the same bytes are the same load."),
+    _described("landing_no", BigInteger, "The order in which files landed; a later load's invoices replace an earlier one's."),
+    _described("source", CODE, "The source profile by which the file is read."),
+    _described("file_name", String(255), "The file's name as it was handed in."),
+    _described("file_bytes", BigInteger, "The file's size in bytes."),
+    _described("encoding", String(32), "The encoding that the file was found to be in."),
+    _described("status", String(16), "landed: kept, not yet in the tables; loaded; failed: the file can't be read."),
+    _described("error", Text, "Why the load failed.", nullable=True),
+    _described("rows_read", BigInteger, "Data rows in the file.", nullable=True),
+    _described("rows_loaded", BigInteger, "Rows of this load in order_lines.", nullable=True),
+    _described("rows_quarantined", BigInteger, "Rows of this load in quarantined_lines.", nullable=True),
+    _described("rows_superseded", BigInteger, "Rows of this load that a later load, or the line they repeat, replaced.", nullable=True),
+    _described("rows_repeated", BigInteger, "Rows that repeat another row of the file exactly.", nullable=True),
+    _described("amount_read", TOTAL, "Amount of all rows read, as far as it can be told.", nullable=True),
+    _described("amount_loaded", TOTAL, "Amount of the rows in order_lines.", nullable=True),
+    _described("amount_quarantined", TOTAL, "Amount held back in quarantine, as far as it can be told.", nullable=True),
+    _described("amount_superseded", TOTAL, "Amount of the superseded rows.", nullable=True),
+    _described("first_invoice_date", Date, "Earliest invoice date among the rows typed.", nullable=True),
+    _described("last_invoice_date", Date, "Latest invoice date among the rows typed.", nullable=True),
+    _described("landed_at", INSTANT, "When the file was safe in the landing store (UTC)."),
+    _described("loaded_at", INSTANT, "When its rows became visible (UTC).", nullable=True),
+    _described("checked_at", INSTANT, "When the load last passed every critical check (UTC).", nullable=True),
+    _described("run_id", String(64), "The Dagster run that loaded it.", nullable=True),
+    UniqueConstraint("sha256"),
+    UniqueConstraint("landing_no"),
+    comment="The ledger. One row per load, that is per ingested file.",
+    **MYSQL,
+)
+
+raw_order_lines = Table(
+    "raw_order_lines",
+    metadata,
+    _described("load_id", LOAD_ID, "The load that the row came with.", primary_key=True),
+    _described("line_no", Integer, "Data row of the file, counted from 1.", primary_key=True, autoincrement=False),
+    _described("invoice_no", RAW_TEXT, "As the file says it."),
+    _described("product_code", RAW_TEXT, "As the file says it."),
+    _described("description", RAW_TEXT, "As the file says it."),
+    _described("quantity", RAW_TEXT, "As the file says it."),
+    _described("invoiced_at", RAW_TEXT, "As the file says it."),
+    _described("unit_price", RAW_TEXT, "As the file says it."),
+    _described("customer_id", RAW_TEXT, "As the file says it."),
+    _described("country", RAW_TEXT, "As the file says it."),
+    _described("extra", RAW_TEXT, "JSON object of the columns that the source doesn't map.", nullable=True),
+    comment="What the files said, as text. One row per data row of a file.",
+    **MYSQL,
+)
+
+
+def _order_line_columns() -> list[Column]:
+    """An order line's columns, once for the lines that count and once for those that were superseded."""
+    return [
+        _described("load_id", LOAD_ID, "The load that the line came with.", primary_key=True),
+        _described("line_no", Integer, "Data row of the file, counted from 1.", primary_key=True, autoincrement=False),
+        _described("source", CODE, "The source of the load; invoice and customer numbers are unique within it."),
+        _described("invoice_no", CODE, "Invoice number."),
+        _described("product_code", CODE, "Product code, trimmed and in upper case."),
+        _described("description", String(500), "The product's description on this line.", nullable=True),
+        _described("quantity", QUANTITY, "Units; negative where goods came back."),
+        _described("unit_price", UNIT_PRICE, "Price of one unit in `currency`."),
+        _described("amount", AMOUNT, "quantity × unit_price, exact."),
+        _described("currency", String(3), "ISO 4217 code."),
+        _described("invoiced_at", SECOND, "When the invoice was written, by the shop's clock."),
+        _described("invoice_date", Date, "The day of invoiced_at."),
+        _described("customer_id", CODE, "Customer; NULL for guests.", nullable=True),
+        _described("country", String(100), "Country label as the source has it."),
+        _described("kind", String(16), "sale, return, adjustment or stock_movement."),
+    ]
+
+
+order_lines = Table(
+    "order_lines",
+    metadata,
+    *_order_line_columns(),
+    Index("ix_order_lines_invoice", "source", "invoice_no"),
+    comment="The order lines that count. One row per line of an invoice, from the latest load that carries the invoice.",
+    **MYSQL,
+)
+
+superseded_lines = Table(
+    "superseded_lines",
+    metadata,
+    *_order_line_columns(),
+    _described("superseded_by", LOAD_ID, "The load whose lines count instead; the line's own load for a dropped repeat."),
+    Index("ix_superseded_lines_invoice", "source", "invoice_no"),
+    Index("ix_superseded_lines_superseded_by", "superseded_by"),
+    comment="Order lines that no longer count, kept so that what replaced them can be taken back.",
+    **MYSQL,
+)
+
+quarantined_lines = Table(
+    "quarantined_lines",
+    metadata,
+    _described("load_id", LOAD_ID, "The load that the row came with.", primary_key=True),
+    _described("line_no", Integer, "Data row of the file, counted from 1.", primary_key=True, autoincrement=False),
+    _described("file_line", Integer, "Line of the file where the row begins."),
+    _described("reasons", String(500), "Why it can't be an order line: codes, separated by commas."),
+    *(column._copy() for column in list(raw_order_lines.columns)[2:]),
+    _described("amount", AMOUNT, "quantity × unit_price, where both can be told.", nullable=True),
+    _described("status", String(16), "held: waits for a correction."),
+    comment="Rows that can't be order lines, with the reasons and the money held back. One row per rejected data row.",
+    **MYSQL,
+)
+
+contested_invoices = Table(
+    "contested_invoices",
+    metadata,
+    _described("source", CODE, "The source of the invoice.", primary_key=True),
+    _described("invoice_no", CODE, "An invoice that several loads carry.", primary_key=True),
+    _described("winner_no", BigInteger, "landing_no of the latest load that carries it.", nullable=True),
+    comment="Scratch table of a load: empty outside its transaction.",
+    **MYSQL,
+)
+
+countries = Table(
+    "countries",
+    metadata,
+    _described("label", String(100), "A country's name or code in upper case, as exports write it.", primary_key=True),
+    _described("country_name", String(100), "The country's common name.", nullable=True),
+    _described("iso2", String(2), "ISO 3166-1 alpha-2 code.", nullable=True),
+    _described("iso3", String(3), "ISO 3166-1 alpha-3 code.", nullable=True),
+    _described("iso_numeric", String(3), "ISO 3166-1 numeric code.", nullable=True),
+    _described("region", String(32), "Continent-level grouping; Unknown where the label is no place."),
+    comment="What exports call countries. One row per label.",
+    **MYSQL,
+)
+
+warehouse_state = Table(
+    "warehouse_state",
+    metadata,
+    _described("id", Integer, "Always 1.", primary_key=True, autoincrement=False),
+    _described("version", BigInteger, "Counts the transactions that changed order_lines."),
+    comment="How often order_lines changed. One row.",
+    **MYSQL,
+)
+
+mart_refreshes = Table(
+    "mart_refreshes",
+    metadata,
+    _described("mart", CODE, "The mart's name.", primary_key=True),
+    _described("version", BigInteger, "warehouse_state.version that the mart shows."),
+    _described("definition", String(64), "SHA-256 of the mart's SQL and description."),
+    _described("rows_written", BigInteger, "Rows of the mart."),
+    _described("refreshed_at", INSTANT, "When it was refreshed (UTC)."),
+    comment="Which state of order_lines each mart shows. One row per mart.",
+    **MYSQL,
+)
+
+LINE_TABLES = (raw_order_lines, order_lines, superseded_lines, quarantined_lines)
+"""The tables whose rows belong to a load."""
+
