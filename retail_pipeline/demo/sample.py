@@ -40,7 +40,7 @@ BROKEN = (
     {"UnitPrice": "3,75"},
     {"CustomerID": "1.785E+04"},
     {"StockCode": ""},
-    {"UnitPrice": None, "CustomerID": None, "Country": None},  # the row ends early
+    {"CustomerID": None, "Country": None},  # too few fields
 )
 
 

@@ -99,6 +99,8 @@ def _sqlite_engine(url: sa.URL, lock_seconds: int) -> sa.Engine:
     def prepare(dbapi_connection, _record) -> None:
         # The driver must not begin transactions by itself: it would do so too late to take the lock.
         dbapi_connection.isolation_level = None
+        # SQLite's own UPPER leaves all letters but A to Z alone.
+        dbapi_connection.create_function("upper", 1, lambda text: text and text.upper(), deterministic=True)
         dbapi_connection.create_function("exact_ratio", 3, exact_ratio, deterministic=True)
         _use_write_ahead_log(dbapi_connection, time.monotonic() + lock_seconds)
 
@@ -129,6 +131,7 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
         pool_pre_ping=True,
         connect_args={
             "local_infile": True,
-            "init_command": "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL,NO_ENGINE_SUBSTITUTION'",
+            "init_command": "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', "
+            "div_precision_increment = 12",  # so that a ratio is rounded once, where the mart says so
         },
     )

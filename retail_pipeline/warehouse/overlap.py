@@ -30,6 +30,10 @@ def contest_what_it_superseded(connection: sa.Connection, load_id: str) -> None:
 
 def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
     """Marks the invoices of a load that other loads carry as well; call it after the load's rows are inserted."""
+    this = loads.alias()
+    rivals = sa.select(loads.c.load_id).join(this, this.c.source == loads.c.source)
+    if connection.scalar(rivals.where(this.c.load_id == load_id, loads.c.load_id != load_id, loads.c.rows_read > 0)) is None:
+        return
     mine = (
         sa.select(order_lines.c.source, order_lines.c.invoice_no).where(order_lines.c.load_id == load_id).distinct().subquery()
     )

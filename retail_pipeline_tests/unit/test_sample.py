@@ -14,7 +14,7 @@ import pytest
 
 from retail_pipeline.demo.sample import HEADER, sample_rows, write_sample
 
-SHA256 = "f07db4a8358ecb8b3afb48daca27a2e54eb94437283ec3692e713b44dafb619a"
+SHA256 = "c6816215a1e8a0e78a7ce5504f4c0ca6cafdce4f2d9de3359d7976042e1a5794"
 
 BROKEN = [
     ("Quantity", "six"),
@@ -131,7 +131,7 @@ def test_is_cp1252_with_crlf_under_the_header_of_the_real_export(sample):
         content.decode("utf-8")
 
 
-def test_quotes_commas_and_doubles_quotes_in_descriptions(sample):
+def test_descriptions_with_commas_and_quotes_are_quoted(sample):
     assert b',"TIN SIGN ""TEA, CAKE & GOSSIP""",' in sample.read_bytes()
 
 
