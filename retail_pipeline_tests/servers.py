@@ -40,9 +40,9 @@ def start_for_workers(config: pytest.Config) -> None:
     """
     has_workers = config.pluginmanager.hasplugin("dsession")
     if has_workers and "not mysql" not in config.getoption("markexpr"):
-        session = ExitStack()
-        config.add_cleanup(session.close)
-        os.environ[URL_VARIABLE] = session.enter_context(mysql_server())
+        server = ExitStack()
+        config.add_cleanup(server.close)
+        os.environ[URL_VARIABLE] = server.enter_context(mysql_server())
 
 
 @contextmanager
@@ -202,7 +202,7 @@ def _wait_for(url: str, server: str, is_starting: Callable[[], bool], log: Calla
             return engine.connect().close()
         except DBAPIError as error:
             if not is_starting() or time.monotonic() > deadline:
-                raise NoServer(f"{server} doesn't answer: {error.orig}\n{_tail(log())}") from error
+                raise NoServer(f"{server} doesn't answer: {error.orig}\n{_tail(log())}".rstrip()) from error
         time.sleep(0.1)
 
 

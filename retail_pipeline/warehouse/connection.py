@@ -99,8 +99,6 @@ def _sqlite_engine(url: sa.URL, lock_seconds: int) -> sa.Engine:
     def prepare(dbapi_connection, _record) -> None:
         # The driver must not begin transactions by itself: it would do so too late to take the lock.
         dbapi_connection.isolation_level = None
-        # SQLite's own UPPER leaves all letters but A to Z alone.
-        dbapi_connection.create_function("upper", 1, lambda text: text and text.upper(), deterministic=True)
         dbapi_connection.create_function("exact_ratio", 3, exact_ratio, deterministic=True)
         _use_write_ahead_log(dbapi_connection, time.monotonic() + lock_seconds)
 

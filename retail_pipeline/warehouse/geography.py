@@ -1,6 +1,7 @@
 """What countries are called and where they lie: ISO 3166 from pycountry, regions and trade labels from our YAML files."""
 
 from pathlib import Path
+from string import ascii_lowercase, ascii_uppercase
 
 import pycountry
 import sqlalchemy as sa
@@ -9,6 +10,9 @@ import yaml
 from retail_pipeline.warehouse.tables import countries
 
 FOLDER = Path(__file__).parent
+
+ASCII_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
+"""What SQLite's UPPER does: it leaves the ô of Côte d'Ivoire small, where MySQL's doesn't; both find a label."""
 
 
 def country_rows() -> list[dict[str, str | None]]:
@@ -30,8 +34,9 @@ def country_rows() -> list[dict[str, str | None]]:
         }
         names = (country.name, place["country_name"], getattr(country, "official_name", None), place["iso2"], place["iso3"])
         also = (label for label, iso2 in labels["countries"].items() if iso2 == country.alpha_2)
-        for label in filter(None, (*names, *also)):
-            rows[label.upper()] = {"label": label.upper()} | place
+        for name in filter(None, (*names, *also)):
+            for label in (name.upper(), name.translate(ASCII_UPPER)):
+                rows[label] = {"label": label} | place
     nowhere = dict.fromkeys(("country_name", "iso2", "iso3", "iso_numeric"))
     for label, region in labels["regions"].items():
         rows[label] = {"label": label, "region": region} | nowhere

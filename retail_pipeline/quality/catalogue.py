@@ -1,0 +1,64 @@
+"""The expectations as their YAML files describe them, one file per table."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from retail_pipeline.errors import BadInput
+
+FOLDER = Path(__file__).parent / "expectations"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Expectation(_Strict):
+    """Something that must be true of a table.
+
+    Either `expect` names one of Great Expectations' classes and `arguments` are its own, or `query`, in MySQL's
+    dialect, selects the rows that contradict it from `{batch}`; `{loads}` stands for the loads under test.
+    """
+
+    name: str
+    expect: str = "UnexpectedRowsExpectation"
+    arguments: dict[str, Any] = {}
+    query: str | None = None
+    severity: Literal["critical", "warning"]
+    why: str
+
+    @model_validator(mode="after")
+    def _either_class_or_query(self) -> "Expectation":
+        if (self.query is None) == (self.expect == "UnexpectedRowsExpectation"):
+            raise ValueError("give either `expect` with `arguments`, or `query`")
+        return self
+
+
+class Suite(_Strict):
+    """The expectations of one table; Dagster shows them at `asset`, which is the table's own unless said otherwise."""
+
+    table: str
+    asset: str = ""
+    loads_by: str | None = None
+    expectations: list[Expectation]
+
+    @property
+    def asset_name(self) -> str:
+        return self.asset or self.table
+
+
+@cache
+def suites() -> tuple[Suite, ...]:
+    """All suites. Raises BadInput, naming file and key, where one can't be used."""
+    return tuple(_read(path) for path in sorted(FOLDER.glob("*.yaml")))
+
+
+def _read(path: Path) -> Suite:
+    try:
+        return Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadInput(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

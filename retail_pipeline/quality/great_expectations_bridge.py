@@ -1,0 +1,126 @@
+"""Runs suites with Great Expectations' SQL engine on the tables as stored.
+
+Great Expectations takes seconds to import, so it is imported where a check runs and nowhere else.
+"""
+
+import logging
+import os
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import sqlglot
+from sqlglot import exp
+
+from retail_pipeline.marts.catalogue import schema
+from retail_pipeline.quality.catalogue import Expectation, Suite
+from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse.dialect import translate
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationValidationResult
+
+BATCH = "batch_under_test"
+SAMPLE_ROWS = 20
+"""Offending rows that are shown; the rest is counted."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of an expectation; `details` are plain values that say why."""
+
+    passed: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def evaluate(warehouse: Warehouse, suite: Suite, load_ids: Iterable[str] = ()) -> dict[str, Verdict]:
+    """A verdict for every expectation of a suite, by name; one that can't be evaluated has failed, and says why.
+
+    A suite of load tables looks at the rows of `load_ids` alone, a mart's suite at the whole mart.
+    """
+    try:
+        results = _validate(warehouse, suite, list(load_ids))
+    except Exception as error:  # a database that can't be read must not pass for one that is right
+        return {expectation.name: _errored(str(error)) for expectation in suite.expectations}
+    return {
+        expectation.name: _verdict(results[expectation.name]) if expectation.name in results else _errored("no result")
+        for expectation in suite.expectations
+    }
+
+
+def _validate(warehouse: Warehouse, suite: Suite, load_ids: list[str]) -> dict[str, "ExpectationValidationResult"]:
+    gx = _great_expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    url = warehouse.url.render_as_string(hide_password=False)
+    add = context.data_sources.add_sqlite if warehouse.is_sqlite else context.data_sources.add_sql
+    source = add("warehouse", connection_string=url)
+    asset = source.add_query_asset(suite.table, query=_batch_query(suite, load_ids))
+    batch = asset.add_batch_definition_whole_table("all").get_batch()
+    built = [_built(gx, expectation, suite, warehouse, load_ids) for expectation in suite.expectations]
+    outcome = batch.validate(
+        gx.ExpectationSuite(suite.table, expectations=built),
+        result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
+    )
+    return {result.expectation_config.meta["name"]: result for result in outcome.results}
+
+
+def _great_expectations() -> Any:
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # its own, about its own imports
+        import great_expectations
+        import great_expectations.expectations
+    return great_expectations
+
+
+def _batch_query(suite: Suite, load_ids: list[str]) -> str:
+    query = exp.select("*").from_(suite.table)
+    if not suite.table.startswith("mart_"):
+        query = query.where(exp.column(suite.loads_by or "load_id").isin(*load_ids))
+    return query.sql("mysql")
+
+
+def _built(gx: Any, expectation: Expectation, suite: Suite, warehouse: Warehouse, load_ids: list[str]) -> Any:
+    arguments = dict(expectation.arguments)
+    if arguments.get("column_list") == "declared":
+        arguments["column_list"] = list(schema()[suite.table])
+    if expectation.query:
+        arguments["unexpected_rows_query"] = _query(expectation.query, suite, warehouse, load_ids)
+    kind = getattr(gx.expectations, expectation.expect)
+    return kind(**arguments, severity=expectation.severity, meta={"name": expectation.name})
+
+
+def _query(query: str, suite: Suite, warehouse: Warehouse, load_ids: list[str]) -> str:
+    loads = ", ".join(exp.Literal.string(load_id).sql("mysql") for load_id in load_ids) or "NULL"
+    parsed = sqlglot.parse_one(query.replace("{batch}", BATCH).replace("{loads}", loads), read="mysql")
+    known = schema() | {BATCH: schema()[suite.table]}
+    # Great Expectations gives the batch a name of its own unless the query joins: then one must name it oneself.
+    batch = "{batch}" if parsed.find(exp.Join) else "(SELECT * FROM {batch})"
+    return translate(parsed, warehouse.engine.dialect.name, known).replace(BATCH, batch)
+
+
+def _verdict(result: "ExpectationValidationResult") -> Verdict:
+    errors = [info["exception_message"] for info in _exceptions(result.exception_info)]
+    if errors:
+        return _errored(errors[0])
+    found = result.result
+    details = {
+        "rows": found.get("element_count"),
+        "unexpected_rows": found.get("unexpected_count"),
+        "observed": found.get("observed_value"),
+        "sample": found.get("details", {}).get("unexpected_rows", [])[:SAMPLE_ROWS],
+    }
+    return Verdict(bool(result.success), {name: value for name, value in details.items() if value not in (None, [])})
+
+
+def _exceptions(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Great Expectations gives one exception's facts, or a mapping of metrics to them."""
+    candidates = [info] if "raised_exception" in info else list(info.values())
+    return [candidate for candidate in candidates if candidate.get("raised_exception")]
+
+
+def _errored(message: str) -> Verdict:
+    return Verdict(False, {"error": message})
