@@ -21,6 +21,10 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the warehouse, such as `mysql+pymysql://user:password@host/retail`. "
         "Empty: SQLite under `RETAIL_HOME`.",
     )
+    sources: Path | None = Field(
+        default=None,
+        description="Folder with source profiles of your own. Not set: `sources` under `RETAIL_HOME`.",
+    )
     batch_rows: int = Field(
         default=50_000,
         ge=1,
@@ -40,6 +44,10 @@ class Settings(BaseSettings):
     @cached_property
     def warehouse_url(self) -> str:
         return self.database_url or f"sqlite:///{self.resolved_home / 'retail.db'}"
+
+    @property
+    def sources_folder(self) -> Path:
+        return self.sources or self.resolved_home / "sources"
 
     @property
     def landing_folder(self) -> Path:

@@ -42,6 +42,7 @@ class Inspector:
         self._bytes = 0
         self._lines = 0
         self._decoders = {encoding: codecs.getincrementaldecoder(encoding)() for encoding in encodings}
+        self._seen_utf8 = False
         self._first_failure: str | None = None
 
     def feed(self, chunk: bytes) -> None:
@@ -53,7 +54,7 @@ class Inspector:
         self._decode(chunk, final=False)
         self._sha256.update(chunk)
         self._bytes += len(chunk)
-        self._lines += chunk.count(b"\n")
+        self._lines += _line_breaks(chunk)
 
     def finish(self) -> Inspection:
         """What was seen; raises BadFile where there was nothing, or the last character is cut."""
@@ -68,24 +69,40 @@ class Inspector:
                 raise BadFile(self._file_name, f"is {what}, not a text file; export it as CSV in UTF-8")
 
     def _decode(self, chunk: bytes, *, final: bool) -> None:
-        if chunk.isascii() and not final and not any(decoder.getstate()[0] for decoder in self._decoders.values()):
-            return
         for encoding, decoder in list(self._decoders.items()):
             try:
-                decoder.decode(chunk, final)
+                text = decoder.decode(chunk, final)
             except UnicodeDecodeError as error:
-                del self._decoders[encoding]
-                line = self._line_at(chunk, min(error.start, len(chunk)))
-                self._first_failure = self._first_failure or f"byte 0x{error.object[error.start]:02x} in line {line}"
-                if not self._decoders:
-                    raise BadFile(
-                        self._file_name,
-                        f"is in none of the source's encodings ({self._first_failure} is not valid in the first); "
-                        "export it in UTF-8 or name its encoding in the source's profile",
-                    ) from error
+                self._strike(encoding, error, chunk)
+            else:
+                self._seen_utf8 |= encoding == "utf-8" and not text.isascii()
+
+    def _strike(self, encoding: str, error: UnicodeDecodeError, chunk: bytes) -> None:
+        """Takes an encoding off the list; raises BadFile where it was the last, or where the file is damaged UTF-8."""
+        was_preferred = encoding == next(iter(self._decoders))
+        del self._decoders[encoding]
+        kept_back = len(error.object) - len(chunk)
+        line = self._line_at(chunk, max(0, error.start - kept_back))
+        byte = f"byte 0x{error.object[error.start]:02x}"
+        self._first_failure = self._first_failure or f"{byte} in line {line}"
+        # Other encodings hardly ever look like UTF-8 by chance; reading on in one would garble what was good so far.
+        if encoding == "utf-8" and was_preferred and (self._seen_utf8 or not error.object[: error.start].isascii()):
+            problem = f"begins as UTF-8, but {byte} isn't: it was cut short or holds two encodings; export it again"
+            raise BadFile(self._file_name, problem, line=line) from error
+        if not self._decoders:
+            raise BadFile(
+                self._file_name,
+                f"is in none of the source's encodings ({self._first_failure} is not valid in the first); "
+                "export it in UTF-8 or name its encoding in the source's profile",
+            ) from error
 
     def _line_at(self, chunk: bytes, position: int) -> int:
-        return self._lines + chunk.count(b"\n", 0, position) + 1
+        return self._lines + _line_breaks(chunk, position) + 1
+
+
+def _line_breaks(chunk: bytes, end: int | None = None) -> int:
+    # Line feeds, alone or after a carriage return; only where there are none do carriage returns end lines.
+    return chunk.count(b"\n", 0, end) or chunk.count(b"\r", 0, end)
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
@@ -109,4 +126,6 @@ def load_id_of(file_name: str, sha256: str) -> str:
     The id is a file name in the landing store and a partition key in Dagster: what either refuses becomes `_`.
     """
     stem = re.sub(r"[^\w .()+=@-]|\.{2,}", "_", Path(file_name).stem).strip() or "file"
-    return f"{stem[:180]}-{sha256[:12]}"
+    # With the digest and a suffix it has to fit a file name, which takes 255 bytes.
+    stem = stem.encode()[:180].decode(errors="ignore")
+    return f"{stem}-{sha256[:12]}"

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from retail_pipeline.intake.reader import TEXT
 from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
+from retail_pipeline.sources.dates import pattern_of
 
 QUANTITY = pa.decimal128(12, 3)
 UNIT_PRICE = pa.decimal128(12, 4)
@@ -118,7 +119,9 @@ def _number(column: str, values: pd.Series, decimal: pa.Decimal128Type, reasons:
     missing = values == ""
     number = values.str.fullmatch(NUMBER)
     whole, fraction = decimal.precision - decimal.scale, decimal.scale
-    fits = values.str.fullmatch(rf"[+-]?0*(\d{{1,{whole}}}(\.\d{{0,{fraction}}}0*)?|\.\d{{1,{fraction}}}0*)")
+    # No more closing zeros than that, for pyarrow reads 38 digits.
+    zeros = "0{0,24}"
+    fits = values.str.fullmatch(rf"[+-]?0*(\d{{1,{whole}}}(\.\d{{0,{fraction}}}{zeros})?|\.\d{{1,{fraction}}}{zeros})")
     reasons.add(f"{column}_missing", missing)
     reasons.add(f"{column}_not_a_number", ~number & ~missing)
     reasons.add(f"{column}_out_of_range", number & ~fits)
@@ -140,11 +143,12 @@ def _amount(quantity: pd.Series, unit_price: pd.Series, reasons: _Reasons) -> pd
 
 
 def _moment(column: str, values: pd.Series, formats: tuple[str, ...], reasons: _Reasons) -> pd.Series:
-    """The times that the texts are, null where a text fits no format, or two formats that read it differently."""
+    """The times that the texts are, to the second; null where a text fits no format, or two differently."""
     moments = pd.Series(pd.NaT, index=values.index, dtype="datetime64[us]")
     ambiguous = np.zeros(len(values), dtype=bool)
     for format in formats:
-        read = pd.to_datetime(values, format=format, errors="coerce").astype("datetime64[us]")
+        fitting = values.where(values.str.fullmatch(pattern_of(format)))
+        read = pd.to_datetime(fitting, format=format, errors="coerce").astype("datetime64[us]").dt.floor("s")
         ambiguous |= (read.notna() & moments.notna() & (read != moments)).to_numpy()
         moments = moments.fillna(read)
     impossible = moments.notna() & ~moments.between(EARLIEST, LATEST)

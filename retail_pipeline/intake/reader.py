@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -24,8 +25,8 @@ FIELD_CHARACTERS = 1 << 20
 BATCH_BYTES = 32 << 20
 """A batch ends here even if its rows are few, so that long rows don't make memory grow."""
 
-STEP_ROWS = 1000
-"""Rows between two looks at how many bytes a batch has taken."""
+STEP_ROWS = 20
+"""Rows between two looks at how many bytes a batch has taken: few, for each may have megabytes."""
 
 NEWLINE = re.compile(r"\r\n|\r|\n")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -36,8 +37,9 @@ class TextBatch:
     """Rows of a file as text.
 
     `frame` has a row per data row: line_no (data rows counted from 1), file_line (the line of the file where the row
-    begins), the RAW_COLUMNS, extra (JSON object of the columns that the profile doesn't map, or null) and misfit
-    (`too_few_columns`, `too_many_columns` or null). `bytes_read` is how far into the file the batch reaches.
+    begins), the RAW_COLUMNS, extra (JSON object of the columns that the profile doesn't map, by name, or by place as
+    `column 9` where the header names none; null without any) and misfit (`too_few_columns`, `too_many_columns` or
+    null). `bytes_read` is how far into the file the batch reaches.
     """
 
     frame: pd.DataFrame
@@ -75,7 +77,8 @@ def read_batches(path: Path, profile: SourceProfile, encoding: str, batch_rows: 
                 return
             frame = _frame(batch, places, lines_before, rows.line_num, rows_before)
             rows_before += len(frame)
-            yield TextBatch(frame, file.tell())
+            if len(frame):
+                yield TextBatch(frame, file.tell())
 
 
 class _Places:
@@ -83,7 +86,9 @@ class _Places:
 
     def __init__(self, header: list[str], profile: SourceProfile):
         self.width = len(header)
-        self.mapped = {column: header.index(profile.columns[column]) for column in RAW_COLUMNS if column in profile.columns}
+        self.mapped = {
+            column: header.index(profile.columns[column]) for column in RAW_COLUMNS if column in profile.columns
+        }
         self.unmapped = [(place, name) for place, name in enumerate(header) if place not in self.mapped.values()]
 
 
@@ -95,28 +100,41 @@ def _rows(file: io.BufferedReader, encoding: str, delimiter: str):
 
 
 def _header(path: Path, rows, profile: SourceProfile | None) -> list[str]:
+    line = 1
     try:
-        header = [name.strip() for name in next((row for row in rows if row), [])]
+        for row in rows:
+            if any(map(str.strip, row)):
+                break
+            line = rows.line_num + 1
+        else:
+            raise BadFile(path.name, "no header line: the file is blank")
     except csv.Error as error:
-        raise BadFile(path.name, f"the header is not readable as CSV: {error}", line=1) from error
-    if not any(header):
-        raise BadFile(path.name, "no header line: the file is blank")
+        raise BadFile(path.name, f"the header is not readable as CSV: {error}", line=line) from error
+    header = [name.strip() or _name_of(place) for place, name in enumerate(row)]
     if profile is None:
         return header
     missing = [name for name in profile.columns.values() if name not in header]
     if missing and (other := _other_delimiter(header, profile.delimiter)):
         expected = DELIMITERS.get(profile.delimiter, repr(profile.delimiter))
-        raise BadFile(path.name, f"columns are separated by {other}; source {profile.name} expects {expected}", line=1)
+        raise BadFile(
+            path.name, f"columns are separated by {other}; source {profile.name} expects {expected}", line=line
+        )
     if missing:
-        raise BadFile(path.name, f"missing; the file has {', '.join(header[:20])}", line=1, column=missing[0])
-    for name in header:
-        if name and header.count(name) > 1:
-            raise BadFile(path.name, "the header has this name twice", line=1, column=name)
+        raise BadFile(path.name, f"missing; the file has {', '.join(header[:20])}", line=line, column=missing[0])
+    for name, count in Counter(header).items():
+        if count > 1:
+            raise BadFile(path.name, "the header has this name twice", line=line, column=name)
     return header
 
 
+def _name_of(place: int) -> str:
+    return f"column {place + 1}"
+
+
 def _other_delimiter(header: list[str], expected: str) -> str | None:
-    return next((name for mark, name in DELIMITERS.items() if len(header) == 1 and mark != expected and mark in header[0]), None)
+    return next(
+        (name for mark, name in DELIMITERS.items() if len(header) == 1 and mark != expected and mark in header[0]), None
+    )
 
 
 def _take(rows, file: io.BufferedReader, batch_rows: int) -> list[list[str]]:
@@ -153,7 +171,9 @@ def _line_after_last_good_row(path: Path, profile: SourceProfile, encoding: str)
         return line + 1
 
 
-def _frame(rows: list[list[str]], places: _Places, lines_before: int, lines_after: int, rows_before: int) -> pd.DataFrame:
+def _frame(
+    rows: list[list[str]], places: _Places, lines_before: int, lines_after: int, rows_before: int
+) -> pd.DataFrame:
     file_lines = np.arange(lines_before + 1, lines_before + len(rows) + 1)
     if lines_after - lines_before != len(rows):
         spans = np.array([1 + sum(len(NEWLINE.findall(field)) for field in row) for row in rows])
@@ -184,9 +204,11 @@ def _frame(rows: list[list[str]], places: _Places, lines_before: int, lines_afte
 def _extra(columns: list[tuple], places: _Places, surplus: list[tuple], count: int) -> list[str | None]:
     if not places.unmapped and not any(surplus):
         return [None] * count
-    names = [name or f"column {place + 1}" for place, name in places.unmapped]
+    names = [name for _, name in places.unmapped]
     values = zip(*(columns[place] for place, _ in places.unmapped), strict=True) if names else [()] * count
-    return [
-        json.dumps(dict(zip(names, row, strict=True)) | ({"surplus": beyond} if any(beyond) else {}), ensure_ascii=False)
+    extras = (
+        dict(zip(names, row, strict=True))
+        | {_name_of(place): value for place, value in enumerate(beyond, places.width) if value}
         for row, beyond in zip(values, surplus, strict=True)
-    ]
+    )
+    return [json.dumps(extra, ensure_ascii=False) if extra else None for extra in extras]

@@ -115,7 +115,10 @@ class Mart:
 @cache
 def measures() -> dict[str, Measure]:
     """The measures by name."""
-    return {name: _validated(Measure, content, FOLDER / "measures.yaml", name) for name, content in _yaml("measures.yaml").items()}
+    return {
+        name: _validated(Measure, content, FOLDER / "measures.yaml", name)
+        for name, content in _yaml("measures.yaml").items()
+    }
 
 
 @cache
@@ -134,9 +137,7 @@ def schema() -> dict[str, dict[str, str]]:
     """Column types of everything that marts can read, by table, in MySQL's words: what sqlglot needs to know."""
     described = [*metadata.sorted_tables, *(mart.table() for mart in marts().values())]
     dialect = sa.dialects.mysql.dialect()
-    return {
-        table.name: {column.name: column.type.compile(dialect) for column in table.columns} for table in described
-    }
+    return {table.name: {column.name: column.type.compile(dialect) for column in table.columns} for table in described}
 
 
 def _read_mart(path: Path) -> Mart:
@@ -160,7 +161,11 @@ def _column(item: str | dict[str, dict[str, Any]], path: Path) -> tuple[str, Mar
     shared = _yaml("dimensions.yaml").get(name, {})
     if measure := measures().get(name):
         # A ratio without a denominator is empty.
-        shared = {"type": measure.type, "description": measure.definition, "nullable": "NULLIF" in (measure.formula or "")}
+        shared = {
+            "type": measure.type,
+            "description": measure.definition,
+            "nullable": "NULLIF" in (measure.formula or ""),
+        }
     return name, _validated(MartColumn, shared | own, path, f"columns.{name}")
 
 
@@ -178,7 +183,11 @@ def _with_measures(query: exp.Query, file_name: str) -> exp.Query:
         sql = measure.formula or (measure.lines if read.name == "order_lines" else measure.rollup or f"SUM({name})")
         if sql is None:
             raise BadInput(f"{file_name}: MEASURE({name}) is not defined over order_lines")
-        return exp.paren(sqlglot.parse_one(sql, read="mysql"), copy=False) if measure.formula else sqlglot.parse_one(sql, read="mysql")
+        return (
+            exp.paren(sqlglot.parse_one(sql, read="mysql"), copy=False)
+            if measure.formula
+            else sqlglot.parse_one(sql, read="mysql")
+        )
 
     return query.transform(written_out)
 

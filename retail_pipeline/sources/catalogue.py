@@ -41,7 +41,9 @@ class SourceCatalogue:
                 return profile
             case []:
                 columns = ", ".join(header[:20])
-                raise BadFile(path.name, f"no known source has these columns: {columns}; name one with --source", line=1)
+                raise BadFile(
+                    path.name, f"no known source has these columns: {columns}; name one with --source", line=1
+                )
             case _:
                 names = ", ".join(profile.name for profile in fitting)
                 raise BadFile(path.name, f"several sources fit this header ({names}); name one with --source", line=1)

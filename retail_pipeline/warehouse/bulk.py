@@ -9,7 +9,7 @@ import pyarrow.csv as pacsv
 import sqlalchemy as sa
 
 INSERT_ROWS = 1000
-"""Rows of one INSERT where LOAD DATA is forbidden: beyond it, statements outgrow max_allowed_packet and gain nothing."""
+"""Rows of one INSERT where LOAD DATA is forbidden: longer ones outgrow max_allowed_packet and gain nothing."""
 
 
 def insert(connection: sa.Connection, table: sa.Table, rows: pa.Table, constants: dict[str, str]) -> None:
@@ -28,7 +28,11 @@ def way(connection: sa.Connection) -> str:
     """The name of the way that `insert` goes, for people who wonder why a load is slow."""
     if connection.dialect.name == "sqlite":
         return "INSERT"
-    return "LOAD DATA LOCAL INFILE" if load_data_allowed(connection.engine) else "INSERT (the server's local_infile is off)"
+    return (
+        "LOAD DATA LOCAL INFILE"
+        if load_data_allowed(connection.engine)
+        else "INSERT (the server's local_infile is off)"
+    )
 
 
 @lru_cache
@@ -55,7 +59,9 @@ def _load_data(connection: sa.Connection, table: sa.Table, rows: pa.Table, const
     # LOCAL turns errors into warnings, also in strict mode: a row that was skipped or changed is only told here.
     warnings = connection.exec_driver_sql("SHOW WARNINGS LIMIT 1").first()
     if warnings or result.rowcount != rows.num_rows:
-        raise RuntimeError(f"{table.name}: {result.rowcount} of {rows.num_rows} rows loaded; the server says {warnings}")
+        raise RuntimeError(
+            f"{table.name}: {result.rowcount} of {rows.num_rows} rows loaded; the server says {warnings}"
+        )
 
 
 def _executemany(connection: sa.Connection, table: sa.Table, rows: pa.Table, constants: dict[str, str]) -> None:

@@ -31,7 +31,9 @@ class Warehouse:
         try:
             url = sa.make_url(self.settings.warehouse_url)
         except sa.exc.ArgumentError:
-            raise BadInput("RETAIL_DATABASE_URL is not a database URL, such as mysql+pymysql://user:password@host/retail") from None
+            raise BadInput(
+                "RETAIL_DATABASE_URL is not a database URL, such as mysql+pymysql://user:password@host/retail"
+            ) from None
         name = url.get_backend_name()
         if name not in DRIVERS:
             raise BadInput(f"RETAIL_DATABASE_URL: {name} is not supported; use mysql, mariadb or sqlite")

@@ -32,7 +32,12 @@ def _exact_on_sqlite(node: exp.Expression) -> exp.Expression:
     """SUM over whole units, and ROUND(a / b, n) by the function that `connection` registers: doubles can do neither."""
     if isinstance(node, exp.Round) and isinstance(node.this.unnest(), exp.Div):
         ratio = node.this.unnest()
-        return exp.func("exact_ratio", ratio.this.transform(_exact_on_sqlite), ratio.expression.transform(_exact_on_sqlite), node.args["decimals"])
+        return exp.func(
+            "exact_ratio",
+            ratio.this.transform(_exact_on_sqlite),
+            ratio.expression.transform(_exact_on_sqlite),
+            node.args["decimals"],
+        )
     if isinstance(node, exp.Window) and isinstance(node.this, exp.Sum) and _has_fraction(node.this):
         return _in_units(node.this, node)
     if isinstance(node, exp.Sum) and _has_fraction(node) and not isinstance(node.parent, exp.Window):
@@ -45,8 +50,8 @@ def _has_fraction(total: exp.Sum) -> bool:
 
 
 def _in_units(total: exp.Sum, whole: exp.Expression) -> exp.Expression:
-    units = exp.cast(exp.func("ROUND", exp.paren(total.this.copy()) * exp.Literal.number(UNITS)), "INTEGER", dialect="sqlite")
+    units = exp.cast(
+        exp.func("ROUND", exp.paren(total.this.copy()) * exp.Literal.number(UNITS)), "INTEGER", dialect="sqlite"
+    )
     total.set("this", units)
     return exp.Div(this=whole.copy(), expression=exp.Literal.number(f"{UNITS}.0"))
-
-

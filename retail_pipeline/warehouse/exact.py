@@ -1,9 +1,9 @@
 """Decimals that stay exact on every database, SQLite included.
 
-SQLite has no decimal type. A column declared DECIMAL has NUMERIC affinity there: what is stored is a whole number or the
-double nearest to the decimal, and SQLite guarantees that up to 15 significant digits come back as they went in
-(https://sqlite.org/floatingpoint.html). What a double can't do is add up. So sums are taken over whole ten-thousandths,
-which are exact, here for SQLAlchemy and in `dialect` for SQL text.
+SQLite has no decimal type. A column declared DECIMAL has NUMERIC affinity there: what is stored is a whole number or
+the double nearest to the decimal, and up to 15 significant digits come back as they went in
+(https://sqlite.org/floatingpoint.html). What a double can't do is add up. So sums are taken over whole
+ten-thousandths, which are exact, here for SQLAlchemy and in `dialect` for SQL text.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
         return dialect.type_descriptor(precise)
 
 
-class exact_sum(GenericFunction):  # noqa: N801 - reads like the SQL function that it stands for
+class exact_sum(GenericFunction):
     """SUM of an ExactDecimal column, exact on every database; 0 where there are no rows."""
 
     type = ExactDecimal(38, SCALE)
@@ -71,7 +71,9 @@ def _sum_of_decimals(element: exact_sum, compiler: Any, **kwargs: Any) -> str:
 
 @compiles(exact_sum, "sqlite")
 def _sum_of_units(element: exact_sum, compiler: Any, **kwargs: Any) -> str:
-    return f"COALESCE(SUM(CAST(ROUND({compiler.process(element.clauses, **kwargs)} * {UNITS}) AS INTEGER)), 0) / {UNITS}.0"
+    return (
+        f"COALESCE(SUM(CAST(ROUND({compiler.process(element.clauses, **kwargs)} * {UNITS}) AS INTEGER)), 0) / {UNITS}.0"
+    )
 
 
 def exact_ratio(numerator: float | None, denominator: float | None, scale: int) -> float | None:

@@ -1,4 +1,4 @@
-"""What countries are called and where they lie: ISO 3166 from pycountry, regions and trade labels from our YAML files."""
+"""What countries are called and where they lie: ISO 3166 from pycountry, the rest from our YAML files."""
 
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
@@ -32,7 +32,13 @@ def country_rows() -> list[dict[str, str | None]]:
             "iso_numeric": country.numeric,
             "region": regions[country.alpha_2],
         }
-        names = (country.name, place["country_name"], getattr(country, "official_name", None), place["iso2"], place["iso3"])
+        names = (
+            country.name,
+            place["country_name"],
+            getattr(country, "official_name", None),
+            place["iso2"],
+            place["iso3"],
+        )
         also = (label for label, iso2 in labels["countries"].items() if iso2 == country.alpha_2)
         for name in filter(None, (*names, *also)):
             for label in (name.upper(), name.translate(ASCII_UPPER)):

@@ -1,4 +1,4 @@
-"""The landing store and the ledger's first entry: a file is kept, byte for byte, before anything else is done with it."""
+"""The landing store: a file is kept, byte for byte, and entered in the ledger before anything is done with it."""
 
 import os
 import uuid
@@ -54,7 +54,9 @@ def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:
     return warehouse.landing_folder / f"{load_id}{Path(file_name).suffix}"
 
 
-def _enter(warehouse: Warehouse, arriving: Path, file_name: str, inspection: Inspection, profile: SourceProfile) -> Landing:
+def _enter(
+    warehouse: Warehouse, arriving: Path, file_name: str, inspection: Inspection, profile: SourceProfile
+) -> Landing:
     with warehouse.writing(lock="landing") as connection:
         known = connection.scalar(sa.select(loads.c.load_id).where(loads.c.sha256 == inspection.sha256))
         if known:

@@ -1,8 +1,8 @@
 """Overlapping exports: of the loads that carry an invoice, the one that landed last counts, whatever ran when.
 
-The lines of contested invoices are put side by side in order_lines, the latest load is found, and the others' lines go
-to superseded_lines. Because every load does this from scratch for the invoices that it touches, the tables are a
-function of the set of loads and their landing order.
+For every invoice that a load touches, the latest load that carries it is looked up among the lines that count and
+those that were superseded; then lines move so that the winner's count and all others name it. Because this doesn't ask
+how things came to be as they are, the tables are a function of the set of loads and their landing order.
 """
 
 import sqlalchemy as sa
@@ -14,8 +14,22 @@ from retail_pipeline.warehouse.tables import loads, order_lines, superseded_line
 
 LINE_COLUMNS = [column.name for column in order_lines.columns]
 
-SAME_LINE = ("invoice_no", "product_code", "description", "quantity", "unit_price", "invoiced_at", "customer_id", "country")
+SAME_LINE = (
+    "invoice_no",
+    "product_code",
+    "description",
+    "quantity",
+    "unit_price",
+    "invoiced_at",
+    "customer_id",
+    "country",
+)
 """What two lines of a file have in common when one repeats the other."""
+
+
+_winner = loads.alias("winner")
+WINNER = sa.select(_winner.c.load_id).where(_winner.c.landing_no == contested.c.winner_no).scalar_subquery()
+"""The load_id that a contested invoice goes to."""
 
 
 def contest_what_it_superseded(connection: sa.Connection, load_id: str) -> None:
@@ -32,10 +46,16 @@ def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
     """Marks the invoices of a load that other loads carry as well; call it after the load's rows are inserted."""
     this = loads.alias()
     rivals = sa.select(loads.c.load_id).join(this, this.c.source == loads.c.source)
-    if connection.scalar(rivals.where(this.c.load_id == load_id, loads.c.load_id != load_id, loads.c.rows_read > 0)) is None:
+    if (
+        connection.scalar(rivals.where(this.c.load_id == load_id, loads.c.load_id != load_id, loads.c.rows_read > 0))
+        is None
+    ):
         return
     mine = (
-        sa.select(order_lines.c.source, order_lines.c.invoice_no).where(order_lines.c.load_id == load_id).distinct().subquery()
+        sa.select(order_lines.c.source, order_lines.c.invoice_no)
+        .where(order_lines.c.load_id == load_id)
+        .distinct()
+        .subquery()
     )
 
     def in_another_load(table: sa.Table) -> sa.ColumnElement[bool]:
@@ -55,15 +75,15 @@ def settle(connection: sa.Connection) -> None:
     """Gives every contested invoice to the latest load that carries it, and enters what moved in the ledger."""
     if connection.scalar(sa.select(contested.c.invoice_no).limit(1)) is None:
         return
-    _put_side_by_side(connection)
-    winner_no = (
-        sa.select(sa.func.max(loads.c.landing_no))
-        .join_from(order_lines, loads, loads.c.load_id == order_lines.c.load_id)
-        .where(order_lines.c.source == contested.c.source, order_lines.c.invoice_no == contested.c.invoice_no)
-        .scalar_subquery()
+    latest = _latest_carrier(order_lines)
+    connection.execute(sa.update(contested).values(winner_no=sa.func.coalesce(latest, 0)))
+    earlier_version = _latest_carrier(superseded_lines)
+    connection.execute(
+        sa.update(contested).values(winner_no=earlier_version).where(earlier_version > contested.c.winner_no)
     )
-    connection.execute(sa.update(contested).values(winner_no=winner_no))
-    _supersede_all_but_the_winners(connection)
+    _supersede_losers(connection)
+    _restore_winners(connection)
+    _name_winners(connection)
     connection.execute(sa.delete(contested))
 
 
@@ -94,30 +114,48 @@ def repeated_rows(connection: sa.Connection, load_id: str) -> int:
     return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.sum(alike.c.lines - 1), 0))))
 
 
-def _put_side_by_side(connection: sa.Connection) -> None:
-    """Takes the superseded lines of contested invoices back, but for repeats that their source drops."""
-    back = sa.and_(*_same_invoice(superseded_lines), superseded_lines.c.superseded_by != superseded_lines.c.load_id)
-    lines = sa.select(*(superseded_lines.c[column] for column in LINE_COLUMNS)).join_from(contested, superseded_lines, back)
-    connection.execute(sa.insert(order_lines).from_select(LINE_COLUMNS, lines))
-    _enter_moves(connection, superseded_lines, back, sign=-1)
-    _delete(connection, superseded_lines, back)
+def _latest_carrier(lines: sa.Table) -> sa.ScalarSelect[int]:
+    """landing_no of the latest load that has lines of a contested invoice in a table."""
+    return (
+        sa.select(sa.func.max(loads.c.landing_no))
+        .join_from(lines, loads, loads.c.load_id == lines.c.load_id)
+        .where(*_same_invoice(lines), *_replaced(lines))
+        .scalar_subquery()
+    )
 
 
-def _supersede_all_but_the_winners(connection: sa.Connection) -> None:
-    winner = loads.alias("winner")
-    lost = sa.and_(
-        *_same_invoice(order_lines),
-        order_lines.c.load_id != sa.select(winner.c.load_id).where(winner.c.landing_no == contested.c.winner_no).scalar_subquery(),
-    )
-    lines = (
-        sa.select(*order_lines.columns, winner.c.load_id)
-        .join_from(contested, order_lines, sa.and_(*_same_invoice(order_lines)))
-        .join(winner, winner.c.landing_no == contested.c.winner_no)
-        .where(order_lines.c.load_id != winner.c.load_id)
-    )
+def _supersede_losers(connection: sa.Connection) -> None:
+    lost = sa.and_(*_same_invoice(order_lines), order_lines.c.load_id != WINNER)
+    lines = sa.select(*order_lines.columns, WINNER).join_from(contested, order_lines, lost)
     connection.execute(sa.insert(superseded_lines).from_select([*LINE_COLUMNS, "superseded_by"], lines))
     _enter_moves(connection, order_lines, lost, sign=1)
     _delete(connection, order_lines, lost)
+
+
+def _restore_winners(connection: sa.Connection) -> None:
+    won = sa.and_(*_same_invoice(superseded_lines), *_replaced(superseded_lines), superseded_lines.c.load_id == WINNER)
+    lines = sa.select(*(superseded_lines.c[column] for column in LINE_COLUMNS)).join_from(
+        contested, superseded_lines, won
+    )
+    connection.execute(sa.insert(order_lines).from_select(LINE_COLUMNS, lines))
+    _enter_moves(connection, superseded_lines, won, sign=-1)
+    _delete(connection, superseded_lines, won)
+
+
+def _name_winners(connection: sa.Connection) -> None:
+    """Lines that were superseded by a load that has lost the invoice since name the one that has it now."""
+    connection.execute(
+        sa.update(superseded_lines)
+        .values(superseded_by=WINNER)
+        .where(
+            *_same_invoice(superseded_lines), *_replaced(superseded_lines), superseded_lines.c.superseded_by != WINNER
+        )
+    )
+
+
+def _replaced(lines: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Leaves out repeats that their source drops: those never come back."""
+    return (lines.c.superseded_by != lines.c.load_id,) if lines is superseded_lines else ()
 
 
 def _same_invoice(lines: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
@@ -126,7 +164,9 @@ def _same_invoice(lines: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _enter_moves(connection: sa.Connection, lines: sa.Table, moved: sa.ColumnElement[bool], sign: int) -> None:
     """Enters lines that become superseded (sign 1) or count again (sign -1) in their loads' figures."""
-    figures = sa.select(lines.c.load_id, sa.func.count(), exact_sum(lines.c.amount)).where(moved).group_by(lines.c.load_id)
+    figures = (
+        sa.select(lines.c.load_id, sa.func.count(), exact_sum(lines.c.amount)).where(moved).group_by(lines.c.load_id)
+    )
     for load_id, rows, amount in connection.execute(figures).all():
         ledger.move_figures(connection, load_id, sign * rows, sign * amount)
 

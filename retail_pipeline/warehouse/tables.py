@@ -50,7 +50,9 @@ loads = Table(
     metadata,
     _described("load_id", LOAD_ID, "<file stem>-<first 12 hex of the SHA-256 of the file>.", primary_key=True),
     _described("sha256", String(64), "SHA-256 of the file's bytes: the same bytes are the same load."),
-    _described("landing_no", BigInteger, "The order in which files landed; a later load's invoices replace an earlier one's."),
+    _described(
+        "landing_no", BigInteger, "The order in which files landed; a later load's invoices replace an earlier one's."
+    ),
     _described("source", CODE, "The source profile by which the file is read."),
     _described("file_name", String(255), "The file's name as it was handed in."),
     _described("file_bytes", BigInteger, "The file's size in bytes."),
@@ -60,7 +62,12 @@ loads = Table(
     _described("rows_read", BigInteger, "Data rows in the file.", nullable=True),
     _described("rows_loaded", BigInteger, "Rows of this load in order_lines.", nullable=True),
     _described("rows_quarantined", BigInteger, "Rows of this load in quarantined_lines.", nullable=True),
-    _described("rows_superseded", BigInteger, "Rows of this load that a later load, or the line they repeat, replaced.", nullable=True),
+    _described(
+        "rows_superseded",
+        BigInteger,
+        "Rows of this load that a later load, or the line they repeat, replaced.",
+        nullable=True,
+    ),
     _described("rows_repeated", BigInteger, "Rows that repeat another row of the file exactly.", nullable=True),
     _described("amount_read", TOTAL, "Amount of all rows read, as far as it can be told.", nullable=True),
     _described("amount_loaded", TOTAL, "Amount of the rows in order_lines.", nullable=True),
@@ -123,7 +130,7 @@ order_lines = Table(
     metadata,
     *_order_line_columns(),
     Index("ix_order_lines_invoice", "source", "invoice_no"),
-    comment="The order lines that count. One row per line of an invoice, from the latest load that carries the invoice.",
+    comment="The lines that count. One row per invoice line, from the latest load that carries the invoice.",
     **MYSQL,
 )
 
@@ -131,7 +138,9 @@ superseded_lines = Table(
     "superseded_lines",
     metadata,
     *_order_line_columns(),
-    _described("superseded_by", LOAD_ID, "The load whose lines count instead; the line's own load for a dropped repeat."),
+    _described(
+        "superseded_by", LOAD_ID, "The load whose lines count instead; the line's own load for a dropped repeat."
+    ),
     Index("ix_superseded_lines_invoice", "source", "invoice_no"),
     Index("ix_superseded_lines_superseded_by", "superseded_by"),
     comment="Order lines that no longer count, kept so that what replaced them can be taken back.",
@@ -148,7 +157,7 @@ quarantined_lines = Table(
     *(column._copy() for column in list(raw_order_lines.columns)[2:]),
     _described("amount", AMOUNT, "quantity × unit_price, where both can be told.", nullable=True),
     _described("status", String(16), "held: waits for a correction."),
-    comment="Rows that can't be order lines, with the reasons and the money held back. One row per rejected data row.",
+    comment="Rows that can't be order lines, with the reasons and the money held back. One row per such row.",
     **MYSQL,
 )
 
@@ -198,4 +207,3 @@ mart_refreshes = Table(
 
 LINE_TABLES = (raw_order_lines, order_lines, superseded_lines, quarantined_lines)
 """The tables whose rows belong to a load."""
-

@@ -34,9 +34,9 @@ def ensure_current(warehouse: Warehouse) -> None:
     if current is None or warehouse.is_sqlite:
         upgrade(warehouse)
         return
-    raise BadInput(f"the database's tables are of revision {current}, this version needs {head}: run `retail db upgrade`")
-
-
+    raise BadInput(
+        f"the database's tables are of revision {current}, this version needs {head}: run `retail db upgrade`"
+    )
 
 
 def _config() -> Config:

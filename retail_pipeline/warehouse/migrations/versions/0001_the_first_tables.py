@@ -196,7 +196,7 @@ def upgrade() -> None:
         sa.Column("country", sa.String(length=100), nullable=False, comment="Country label as the source has it."),
         sa.Column("kind", sa.String(length=16), nullable=False, comment="sale, return, adjustment or stock_movement."),
         sa.PrimaryKeyConstraint("load_id", "line_no", name="pk_order_lines"),
-        comment="The order lines that count. One row per line of an invoice, from the latest load that carries the invoice.",
+        comment="The lines that count. One row per invoice line, from the latest load that carries the invoice.",
         **MYSQL,
     )
     with op.batch_alter_table("order_lines", schema=None) as batch_op:
@@ -236,7 +236,7 @@ def upgrade() -> None:
         ),
         sa.Column("status", sa.String(length=16), nullable=False, comment="held: waits for a correction."),
         sa.PrimaryKeyConstraint("load_id", "line_no", name="pk_quarantined_lines"),
-        comment="Rows that can't be order lines, with the reasons and the money held back. One row per rejected data row.",
+        comment="Rows that can't be order lines, with the reasons and the money held back. One row per such row.",
         **MYSQL,
     )
     op.create_table(

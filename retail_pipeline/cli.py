@@ -1,0 +1,121 @@
+"""The `retail` command. Each command imports what it needs, so that none pays for another."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from retail_pipeline.errors import BadInput
+
+
+class Retail(click.Group):
+    """Bad input is told in one message and exits with 2; anything else is a bug and shows where."""
+
+    def invoke(self, ctx: click.Context) -> None:
+        try:
+            super().invoke(ctx)
+        except BadInput as error:
+            click.echo(f"retail: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=Retail, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="retail-pipeline", message="%(version)s")
+def main() -> None:
+    """Turns a shop's order exports into sales tables you can trust.
+
+    Exit status: 0 done, 2 bad input (one message on standard error), 1 anything else.
+    """
+
+
+@main.command()
+@click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--source", metavar="NAME", help="The kind of export; told from the columns where it is left out.")
+def ingest(files: tuple[Path, ...], source: str | None) -> None:
+    """Load export files, check them and refresh the marts.
+
+    Files that were ingested before are left alone, whatever they are called. Without a FILE, what an interrupted run
+    left behind is finished.
+    """
+    from retail_pipeline.ingestion import ingest_files
+
+    sys.exit(ingest_files(files, source))
+
+
+@main.command()
+def loads() -> None:
+    """List the ledger: what every file held and what became of it."""
+    from retail_pipeline.reports import print_loads
+
+    print_loads()
+
+
+@main.command()
+@click.argument("load_id")
+@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a CSV file.")
+def quarantine(load_id: str, output: Path | None) -> None:
+    """Show the rows of a load that are held back, with the reasons."""
+    from retail_pipeline.reports import print_quarantine
+
+    print_quarantine(load_id, output)
+
+
+@main.group()
+def marts() -> None:
+    """The aggregated tables."""
+
+
+@marts.command("refresh")
+@click.option("--full", is_flag=True, help="Rebuild also what is up to date.")
+def marts_refresh(full: bool) -> None:
+    """Check what is new and bring the marts up to date."""
+    from retail_pipeline.ingestion import refresh_marts
+
+    sys.exit(refresh_marts(full=full))
+
+
+@main.group()
+def sources() -> None:
+    """The kinds of export that are known."""
+
+
+@sources.command("list")
+def sources_list() -> None:
+    """List the source profiles."""
+    from retail_pipeline.reports import print_sources
+
+    print_sources()
+
+
+@main.group()
+def db() -> None:
+    """The database's tables."""
+
+
+@db.command("upgrade")
+def db_upgrade() -> None:
+    """Make the tables, or bring them to this version."""
+    from retail_pipeline.settings import Settings
+    from retail_pipeline.warehouse import Warehouse
+    from retail_pipeline.warehouse.migrations import upgrade
+
+    upgrade(Warehouse(Settings()))
+    click.echo("The tables are up to date.")
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="Port of Dagster's web UI.")
+@click.option("--api-port", default=8000, show_default=True, help="Port of the API.")
+def serve(port: int, api_port: int) -> None:
+    """Serve Dagster's web UI with its daemon, and the API, on this machine."""
+    from retail_pipeline.serving import serve_all
+
+    sys.exit(serve_all(port, api_port))
+
+
+@main.command()
+def demo() -> None:
+    """Make a sample export, ingest it into SQLite and show what came of it."""
+    from retail_pipeline.demo.demonstration import demonstrate
+
+    sys.exit(demonstrate())

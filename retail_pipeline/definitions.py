@@ -1,0 +1,29 @@
+"""The whole graph on one page."""
+
+import dagster as dg
+
+from retail_pipeline.defs.checks import load_checks, mart_checks
+from retail_pipeline.defs.loads import COUNTRIES, EXPORT_FILES, load_assets
+from retail_pipeline.defs.marts import MART_ASSETS
+from retail_pipeline.defs.resources import RESOURCES
+
+marts = dg.AssetSelection.assets(*MART_ASSETS)
+
+ingest = dg.define_asset_job(
+    "ingest",
+    selection=dg.AssetSelection.assets(load_assets) | marts,
+    description="Loads landed files, checks them, refreshes the marts and checks those.",
+)
+refresh_marts = dg.define_asset_job(
+    "refresh_marts",
+    selection=marts | dg.AssetSelection.checks(load_checks),
+    description="Checks what hasn't been checked yet, refreshes the marts and checks those.",
+)
+
+defs = dg.Definitions(
+    assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS],
+    asset_checks=[load_checks, mart_checks],
+    jobs=[ingest, refresh_marts],
+    resources=RESOURCES,
+    executor=dg.in_process_executor,
+)

@@ -1,0 +1,1 @@
+"""The Dagster graph: thin wiring of what the other rooms do."""

@@ -1,0 +1,96 @@
+"""The asset checks: one per expectation, those of loads before the marts and those of marts after them."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from retail_pipeline.defs.resources import Retail
+from retail_pipeline.quality.catalogue import Expectation, Suite, suites
+from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
+from retail_pipeline.warehouse import ledger
+
+SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
+
+MART_SUITES = [suite for suite in suites() if suite.asset_name.startswith("mart_")]
+LOAD_SUITES = [suite for suite in suites() if suite not in MART_SUITES]
+
+
+def _specs(chosen: Iterable[Suite]) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            expectation.name,
+            asset=suite.asset_name,
+            description=expectation.why,
+            blocking=expectation.severity == "critical",
+            metadata=_definition(suite, expectation),
+        )
+        for suite in chosen
+        for expectation in suite.expectations
+    ]
+
+
+def _definition(suite: Suite, expectation: Expectation) -> dict[str, Any]:
+    shown = {"table": suite.table, "expectation": expectation.expect}
+    if expectation.query:
+        return shown | {"query": dg.MetadataValue.md(f"```sql\n{expectation.query}\n```")}
+    return shown | {"arguments": dg.MetadataValue.json(expectation.arguments)}
+
+
+@dg.multi_asset_check(specs=_specs(LOAD_SUITES), can_subset=True, compute_kind="great_expectations")
+def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
+    """Tests the loads that haven't passed yet; where there are none, all of them.
+
+    All expectations are evaluated whichever were asked for, so that what the ledger says of a load holds for all.
+    """
+    with retail.warehouse.reading() as connection:
+        unchecked = ledger.unchecked(connection)
+        load_ids = unchecked or [
+            entry["load_id"] for entry in ledger.entries(connection) if entry["status"] == "loaded"
+        ]
+    verdicts = [(suite, evaluate(retail.warehouse, suite, load_ids)) for suite in LOAD_SUITES]
+    if all(
+        found[expectation.name].passed
+        for suite, found in verdicts
+        for expectation in suite.expectations
+        if expectation.severity == "critical"
+    ):
+        with retail.warehouse.writing() as connection:
+            ledger.enter_checked(connection, load_ids)
+    yield from _results(context, verdicts, {"loads": len(load_ids)})
+
+
+@dg.multi_asset_check(specs=_specs(MART_SUITES), can_subset=True, compute_kind="great_expectations")
+def mart_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
+    """Tests the marts that were asked for as a whole."""
+    wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
+    verdicts = [(suite, evaluate(retail.warehouse, suite)) for suite in MART_SUITES if suite.asset_name in wanted]
+    yield from _results(context, verdicts, {})
+
+
+def _results(
+    context: dg.AssetCheckExecutionContext, verdicts: list[tuple[Suite, dict[str, Verdict]]], about: dict[str, Any]
+) -> Iterator[dg.AssetCheckResult]:
+    for suite, found in verdicts:
+        for expectation in suite.expectations:
+            key = dg.AssetCheckKey(dg.AssetKey(suite.asset_name), expectation.name)
+            if key in context.selected_asset_check_keys:
+                verdict = found[expectation.name]
+                yield dg.AssetCheckResult(
+                    asset_key=key.asset_key,
+                    check_name=key.name,
+                    passed=verdict.passed,
+                    severity=SEVERITIES[expectation.severity],
+                    metadata=about | {name: _shown(value) for name, value in verdict.details.items()},
+                )
+
+
+def _shown(value: Any) -> Any:
+    """A detail as Dagster shows it; decimals and dates in samples as text."""
+    if isinstance(value, list):
+        return dg.MetadataValue.json([_row(row) for row in value])
+    return value if isinstance(value, int | float | str) else str(value)
+
+
+def _row(row: Any) -> Any:
+    return {name: str(value) for name, value in row.items()} if isinstance(row, dict) else str(row)

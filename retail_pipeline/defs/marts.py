@@ -1,0 +1,59 @@
+"""The mart assets: one per .sql file, downstream of what the SQL reads."""
+
+import dagster as dg
+
+from retail_pipeline.defs.metadata import OWNERS, derived, described
+from retail_pipeline.defs.resources import Retail
+from retail_pipeline.marts.catalogue import Mart, marts
+from retail_pipeline.marts.lineage import column_lineage
+from retail_pipeline.marts.refresh import refresh
+from retail_pipeline.warehouse import ledger
+
+
+class RefreshConfig(dg.Config):
+    """`full` rebuilds a mart even where nothing it is computed from has changed."""
+
+    full: bool = False
+
+
+def mart_asset(mart: Mart) -> dg.AssetsDefinition:
+    """The asset that refreshes a mart."""
+
+    @dg.asset(
+        name=mart.name,
+        deps=sorted(mart.reads),
+        description=f"{mart.description}\n\n```sql\n{mart.query.sql('mysql', pretty=True)}\n```",
+        metadata=described(mart.table()),
+        group_name="marts",
+        kinds={"table", "sql"},
+        owners=OWNERS,
+        pool="warehouse",
+    )
+    def asset(retail: Retail, config: RefreshConfig) -> dg.MaterializeResult:
+        _refuse_unchecked_loads(retail)
+        outcome = refresh(retail.warehouse, mart, full=config.full)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": outcome.rows,
+                "dagster/column_lineage": derived(column_lineage(mart)),
+                "rows_were_rewritten": outcome.changed,
+            }
+        )
+
+    return asset
+
+
+def _refuse_unchecked_loads(retail: Retail) -> None:
+    """A critical check blocks the marts also where it failed, or was left out, in another run."""
+    with retail.warehouse.reading() as connection:
+        unchecked = ledger.unchecked(connection)
+    if unchecked:
+        names = ", ".join(unchecked[:5]) + (" and others" if len(unchecked) > 5 else "")
+        raise dg.Failure(
+            f"loads that haven't passed the critical checks: {names}. "
+            "Run the job refresh_marts, which checks them first, or look at the failed checks of order_lines.",
+            allow_retries=False,
+        )
+
+
+MART_ASSETS = [mart_asset(mart) for mart in marts().values()]

@@ -1,0 +1,108 @@
+"""Starting jobs from the command line: in this process, on the same Dagster instance that the web UI shows."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import dagster as dg
+import yaml
+
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse.loading import Progress
+
+INSTANCE = {"telemetry": {"enabled": False}}
+"""dagster.yaml of the instance under RETAIL_HOME; a deployment brings its own."""
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+"""The run's log is in the web UI; what matters of it is told at the end."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one asset check."""
+
+    asset: str
+    name: str
+    passed: bool
+    critical: bool
+    details: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """What became of a run: whether it succeeded, its checks, and the errors of steps that failed."""
+
+    run_id: str
+    success: bool
+    checks: list[Check]
+    errors: list[str]
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The Dagster instance of RETAIL_HOME, made when it is first opened."""
+    settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    config = settings.dagster_home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(yaml.safe_dump(INSTANCE), encoding="utf-8")
+    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+
+
+def run_ingest(instance: dg.DagsterInstance, load_ids: Sequence[str], progress: Progress) -> Iterator[RunOutcome]:
+    """Runs the job `ingest` for loads: one run for each stretch of loads that lie together in Dagster's order."""
+    from retail_pipeline.defs.loads import LOADS
+
+    instance.add_dynamic_partitions(LOADS.name, load_ids)
+    for first, last in _stretches(instance.get_dynamic_partitions(LOADS.name), set(load_ids)):
+        range_tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
+        yield _run(instance, "ingest", range_tags, resources={"progress": progress})
+
+
+def run_refresh(instance: dg.DagsterInstance, *, full: bool) -> RunOutcome:
+    """Runs the job `refresh_marts`."""
+    from retail_pipeline.defs.marts import MART_ASSETS
+
+    ops = {asset.op.name: {"config": {"full": full}} for asset in MART_ASSETS}
+    return _run(instance, "refresh_marts", {}, run_config={"ops": ops})
+
+
+def _run(
+    instance: dg.DagsterInstance, job: str, tags: dict[str, str], run_config: dict | None = None, **kwargs
+) -> RunOutcome:
+    from retail_pipeline.definitions import defs
+
+    result = defs.resolve_job_def(job).execute_in_process(
+        instance=instance, tags=tags, run_config=QUIET | (run_config or {}), raise_on_error=False, **kwargs
+    )
+    checks = [
+        Check(
+            evaluation.asset_key.path[-1],
+            evaluation.check_name,
+            evaluation.passed,
+            evaluation.severity == dg.AssetCheckSeverity.ERROR,
+            {name: str(value.value) for name, value in evaluation.metadata.items()},
+        )
+        for evaluation in result.get_asset_check_evaluations()
+    ]
+    return RunOutcome(
+        result.run_id,
+        result.success,
+        checks,
+        [_message(event) for event in result.filter_events(lambda e: e.is_step_failure)],
+    )
+
+
+def _message(event: dg.DagsterEvent) -> str:
+    failure = event.step_failure_data
+    if failure.user_failure_data and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    error = failure.error
+    return (error.cause or error).message.strip() if error else event.message or "failed"
+
+
+def _stretches(keys: Sequence[str], wanted: set[str]) -> Iterator[tuple[str, str]]:
+    """First and last of each run of wanted keys that stand side by side."""
+    places = [place for place, key in enumerate(keys) if key in wanted]
+    breaks = [place for place, following in pairwise(places) if following != place + 1]
+    starts = [places[0], *(places[places.index(place) + 1] for place in breaks)] if places else []
+    for start, end in zip(starts, [*breaks, places[-1]] if places else [], strict=True):
+        yield keys[start], keys[end]

@@ -1,0 +1,138 @@
+"""What `retail ingest` and `retail marts refresh` do: land files, run the job, say what came of it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from retail_pipeline.errors import BadInput
+from retail_pipeline.intake.recognition import recognise
+from retail_pipeline.marts.refresh import stale
+from retail_pipeline.reports import say_checks, say_loads
+from retail_pipeline.settings import Settings
+from retail_pipeline.sources import SourceCatalogue
+from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse.landing import land
+from retail_pipeline.warehouse.loading import Progress as LoadProgress
+from retail_pipeline.warehouse.migrations import ensure_current
+
+if TYPE_CHECKING:
+    from retail_pipeline.defs.runs import RunOutcome
+
+
+def ingest_files(files: Sequence[Path], source: str | None = None) -> int:
+    """Lands files and loads what isn't in the tables yet; returns the exit status.
+
+    A file that can't be used is told on standard error and doesn't keep the others back.
+    """
+    settings = Settings()
+    warehouse = Warehouse(settings)
+    ensure_current(warehouse)
+    landed, problems = _land(warehouse, files, source)
+    with warehouse.reading() as connection:
+        entries = ledger.entries(connection, landed if files else ledger.waiting(connection))
+        unchecked = ledger.unchecked(connection)
+    pending = [entry["load_id"] for entry in entries if entry["status"] != "loaded"]
+    for entry in entries:
+        if entry["load_id"] not in pending and len(entries) <= 10:
+            click.echo(f"{entry['file_name']}: nothing new, its bytes are load {entry['load_id']}")
+
+    status = 0
+    if pending:
+        status = _run_ingest(settings, warehouse, pending)
+    elif unchecked or stale(warehouse):
+        status = refresh_marts()
+    elif not problems:
+        click.echo("Nothing is new; tables and marts are up to date.")
+    for problem in problems:
+        click.echo(f"retail: {problem}", err=True)
+    return 2 if problems else status
+
+
+def refresh_marts(*, full: bool = False) -> int:
+    """Checks what hasn't been checked and refreshes marts that need it; returns the exit status."""
+    settings = Settings()
+    warehouse = Warehouse(settings)
+    ensure_current(warehouse)
+    with warehouse.reading() as connection:
+        unchecked = ledger.unchecked(connection)
+    if not (full or unchecked or stale(warehouse)):
+        click.echo("The marts are up to date.")
+        return 0
+    from retail_pipeline.defs.runs import open_instance, run_refresh
+
+    with _working("Checking and refreshing marts"), open_instance(settings) as instance:
+        outcome = run_refresh(instance, full=full)
+    return _tell([outcome])
+
+
+def _land(warehouse: Warehouse, files: Sequence[Path], source: str | None) -> tuple[list[str], list[BadInput]]:
+    sources = SourceCatalogue(warehouse.settings.sources_folder)
+    landed, problems = [], []
+    for path in files:
+        try:
+            profile = sources.get(source) if source else recognise(path, sources)
+            landed.append(land(warehouse, path, profile).load_id)
+        except BadInput as problem:
+            problems.append(problem)
+    return landed, problems
+
+
+def _run_ingest(settings: Settings, warehouse: Warehouse, pending: list[str]) -> int:
+    with warehouse.reading() as connection:
+        total = sum(entry["file_bytes"] for entry in ledger.entries(connection, pending))
+    with _progress(total) as progress:
+        from retail_pipeline.defs.runs import open_instance, run_ingest
+
+        with open_instance(settings) as instance:
+            outcomes = list(run_ingest(instance, pending, progress))
+    say_loads(warehouse, pending)
+    return _tell(outcomes)
+
+
+def _tell(outcomes: "Sequence[RunOutcome]") -> int:
+    checks = [check for outcome in outcomes for check in outcome.checks]
+    say_checks(checks)
+    failed = not all(outcome.success for outcome in outcomes)
+    for error in dict.fromkeys(error for outcome in outcomes for error in outcome.errors):
+        click.echo(f"retail: {error}", err=True)
+    if not failed:
+        click.echo("The marts are refreshed.")
+    return 1 if failed or any(check.critical and not check.passed for check in checks) else 0
+
+
+def _terminal() -> Console | None:
+    """Where progress is shown: standard error if somebody watches it."""
+    console = Console(stderr=True)
+    return console if console.is_terminal and os.environ.get("TERM") != "dumb" else None
+
+
+@contextmanager
+def _progress(total_bytes: int) -> Iterator[LoadProgress]:
+    console = _terminal()
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=console is None) as bar:
+        task = bar.add_task("Starting", total=total_bytes)
+        done: dict[str, int] = {}
+
+        def progress(load_id: str, bytes_read: int, file_bytes: int) -> None:
+            done[load_id] = min(bytes_read, file_bytes)
+            completed = sum(done.values())
+            working_on = load_id if completed < total_bytes else "Checking and refreshing marts"
+            bar.update(task, completed=completed, description=working_on)
+
+        yield progress
+
+
+@contextmanager
+def _working(on: str) -> Iterator[None]:
+    if console := _terminal():
+        with console.status(on):
+            yield
+    else:
+        yield

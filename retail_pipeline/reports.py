@@ -1,0 +1,138 @@
+"""What the command line shows of loads, quarantine, checks and sources."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+import sqlalchemy as sa
+from rich.console import Console
+from rich.table import Table
+
+from retail_pipeline.settings import Settings
+from retail_pipeline.sources import SourceCatalogue
+from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.tables import quarantined_lines
+
+if TYPE_CHECKING:
+    from retail_pipeline.defs.runs import Check
+
+LOADS_SHOWN = 20
+"""Loads of one command that are told one by one."""
+
+
+def print_loads() -> None:
+    """The ledger, a line per load in landing order."""
+    with _warehouse().reading() as connection:
+        entries = ledger.entries(connection)
+    if not entries:
+        click.echo("There are no loads yet; `retail ingest FILE` makes one.")
+        return
+    figures = ("rows_read", "rows_loaded", "rows_quarantined", "rows_superseded", "amount_read", "amount_loaded")
+    print_table(
+        ["load_id", "status", "source", *figures, "landed_at"],
+        (
+            [
+                entry["load_id"],
+                entry["status"],
+                entry["source"],
+                *map(entry.get, figures),
+                f"{entry['landed_at']:%Y-%m-%d %H:%M}",
+            ]
+            for entry in entries
+        ),
+    )
+    for entry in entries:
+        if entry["error"]:
+            click.echo(f"{entry['load_id']}: {entry['error']}")
+
+
+def print_quarantine(load_id: str, output: Path | None) -> None:
+    """The rows of a load that are held back, on the screen or in a CSV file."""
+    shown = [column for column in quarantined_lines.columns if column.name != "load_id"]
+    with _warehouse().reading() as connection:
+        ledger.entry(connection, load_id)
+        query = sa.select(*shown).where(quarantined_lines.c.load_id == load_id).order_by(quarantined_lines.c.line_no)
+        rows = connection.execute(query).all()
+    header = [column.name for column in shown]
+    if output:
+        with output.open("w", newline="", encoding="utf-8-sig") as file:  # with a mark, so that Excel reads UTF-8
+            writer = csv.writer(file)
+            writer.writerow(header)
+            writer.writerows(rows)
+        click.echo(f"{len(rows)} rows written to {output}")
+    elif rows:
+        print_table(header, rows)
+    else:
+        click.echo(f"No row of {load_id} is in quarantine.")
+
+
+def print_sources() -> None:
+    """The source profiles, a line each."""
+    print_table(
+        ["name", "currency", "description"],
+        ([source.name, source.currency, source.description] for source in SourceCatalogue(Settings().sources_folder)),
+    )
+
+
+def say_loads(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
+    """What became of the loads of one command: each by itself if they are few, and all together."""
+    with warehouse.reading() as connection:
+        entries = [entry for entry in ledger.entries(connection, load_ids) if entry["status"] == "loaded"]
+    if len(entries) <= LOADS_SHOWN:
+        for entry in entries:
+            click.echo(f"{entry['load_id']}: {_figures([entry])}")
+    else:
+        click.echo(f"{len(entries)} loads: {_figures(entries)}")
+
+
+def _figures(entries: Iterable[Any]) -> str:
+    entries = list(entries)
+    names = {
+        "read": "rows_read",
+        "loaded": "rows_loaded",
+        "quarantined": "rows_quarantined",
+        "superseded": "rows_superseded",
+    }
+    counts = ", ".join(f"{sum(entry[column] for entry in entries):,} {name}" for name, column in names.items())
+    held = sum(entry["amount_quarantined"] for entry in entries)
+    return (
+        f"rows {counts}; amount {sum(entry['amount_loaded'] for entry in entries):,.2f} loaded, {held:,.2f} held back"
+    )
+
+
+def say_checks(checks: "Sequence[Check]") -> None:
+    """How many checks passed, and each one that didn't."""
+    if not checks:
+        return
+    click.echo(f"Checks: {sum(check.passed for check in checks)} of {len(checks)} passed.")
+    for check in checks:
+        if not check.passed:
+            found = (
+                check.details.get("error")
+                or f"{check.details.get('observed') or check.details.get('unexpected_rows')} rows"
+            )
+            level = "FAILED" if check.critical else "warning"
+            click.echo(f"  {level}: {check.asset}: {check.name.replace('_', ' ')} ({found})", err=check.critical)
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A table as wide as it needs to be: it may be piped into another program."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in header:
+        table.add_column(name, no_wrap=True, justify="right" if name.startswith(("rows_", "amount")) else "left")
+    for row in rows:
+        table.add_row(
+            *("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row)
+        )
+    console = Console()
+    console = console if console.is_terminal else Console(width=10_000)
+    console.print(table)
+
+
+def _warehouse() -> Warehouse:
+    warehouse = Warehouse(Settings())
+    ensure_current(warehouse)
+    return warehouse

@@ -1,0 +1,73 @@
+"""What `retail serve` does: Dagster's web UI and daemon, and the API, as processes of their own until one ends."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import click
+
+from retail_pipeline.errors import BadInput
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse.migrations import ensure_current
+
+HOST = "127.0.0.1"  # Dagster's web UI has no log-in
+STOP_SECONDS = 20
+"""How long processes may take to stop by themselves."""
+
+
+def serve_all(port: int, api_port: int) -> int:
+    """Serves until interrupted, or until one of the processes ends; returns the exit status."""
+    settings = Settings()
+    ensure_current(Warehouse(settings))
+    from retail_pipeline.defs.runs import open_instance
+
+    open_instance(settings).dispose()
+    environment = os.environ | {"RETAIL_HOME": str(settings.resolved_home), "DAGSTER_HOME": str(settings.dagster_home)}
+    commands = [
+        ["dagster", "dev", "-m", "retail_pipeline.definitions", "-h", HOST, "-p", str(port)],
+        ["uvicorn", "api.main:app", "--host", HOST, "--port", str(api_port)],
+    ]
+    for taken in (port, api_port):
+        _refuse_taken(taken)
+    with _processes(commands, environment) as running:
+        click.echo(f"Dagster: http://{HOST}:{port}    API: http://{HOST}:{api_port}/docs    (stop with Ctrl-C)")
+        with suppress(KeyboardInterrupt):
+            while all(process.poll() is None for process in running):
+                time.sleep(0.5)
+            return 1
+    return 0
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            raise BadInput(f"port {port} is in use; choose another with --port or --api-port") from None
+
+
+@contextmanager
+def _processes(commands: list[list[str]], environment: dict[str, str]) -> Iterator[list[subprocess.Popen]]:
+    """Runs modules of this interpreter; stops them all in the end, as Ctrl-C would."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
+    running: list[subprocess.Popen] = []
+    try:
+        running += [subprocess.Popen([sys.executable, "-m", *command], env=environment) for command in commands]
+        yield running
+    finally:
+        for process in running:
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGINT)
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in running:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, deadline - time.monotonic()))
+            if process.poll() is None:
+                process.kill()
