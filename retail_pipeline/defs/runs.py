@@ -10,8 +10,8 @@ import yaml
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.loading import Progress
 
-INSTANCE = {"telemetry": {"enabled": False}}
-"""dagster.yaml of the instance under RETAIL_HOME; a deployment brings its own."""
+INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
+"""dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere. A deployment brings its own."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's log is in the web UI; what matters of it is told at the end."""

@@ -42,7 +42,7 @@ REASONS = {
     *{"invoiced_at_missing", "invoiced_at_not_a_date", "invoiced_at_ambiguous", "invoiced_at_out_of_range"},
 }
 
-many_rows = settings(max_examples=20)
+many_rows = settings(max_examples=15)
 """Each example is a batch of rows already."""
 
 
