@@ -55,7 +55,7 @@ Export = Callable[..., Path]
 
 @pytest.fixture
 def export(tmp_path: Path) -> Export:
-    """Writes an export of the source online_retail: `export("name.csv", line, ...)` with lines as `order_line` makes."""
+    """Writes an export of the source online_retail, with lines as `order_line` makes them."""
 
     def write(name: str, *lines: str) -> Path:
         header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"

@@ -1,6 +1,8 @@
 """What `retail demo` does: the main job on a made-up export, and a summary that a shop owner would understand."""
 
 import os
+import shutil
+import sys
 
 import click
 import sqlalchemy as sa
@@ -69,13 +71,22 @@ def _summary(warehouse: Warehouse) -> list[str]:
             "",
             *_headline(connection),
             "",
-            "What next?",
-            "  retail serve                             watch it in the browser: http://127.0.0.1:3000",
-            f"  retail quarantine {load['load_id']}   the rows held back, with file line and reason",
-            "  retail ingest YOUR_EXPORT.csv            your own file (RETAIL_HOME=shop gives it tables of its own)",
-            fXX
-            "  (the command lies in .venv/bin; `source .venv/bin/activate` puts it on your path)",
+            *_next_steps(warehouse, load["load_id"]),
         ]
+
+
+def _next_steps(warehouse: Warehouse, load_id: str) -> list[str]:
+    command = "retail" if shutil.which("retail") == sys.argv[0] else os.path.relpath(sys.argv[0])
+    return [
+        "What next?",
+        f"  {command} serve",
+        "      watch it in the browser: tables, checks and runs at http://127.0.0.1:3000",
+        f"  {command} quarantine {load_id}",
+        "      the rows held back, with file line and reasons",
+        f"  RETAIL_HOME=shop {command} ingest YOUR_EXPORT.csv",
+        "      your own export, into tables of its own",
+        f"  The tables are in {os.path.relpath(warehouse.url.database)}, for any program that reads SQLite.",
+    ]
 
 
 def _reasons(connection: sa.Connection) -> list[str]:

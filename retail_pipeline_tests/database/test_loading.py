@@ -33,7 +33,7 @@ TABLES = (raw_order_lines, order_lines, superseded_lines, quarantined_lines)
 
 def snapshot(warehouse: Warehouse) -> dict[str, list[tuple]]:
     """All that loads left in the tables, but for when it happened."""
-    figures = [name for name in ("load_id", "rows_loaded", "rows_superseded", "amount_loaded", "amount_superseded")]
+    figures = ["load_id", "rows_loaded", "rows_superseded", "amount_loaded", "amount_superseded"]
     with warehouse.reading() as connection:
         figures_of_loads = [tuple(row[name] for name in figures) for row in ledger.entries(connection)]
     return {table.name: rows(warehouse, table) for table in TABLES} | {"loads": figures_of_loads}
@@ -252,8 +252,8 @@ def test_inserts_give_the_same_tables_as_load_data(warehouse, export, monkeypatc
     )
     ingest(warehouse, path)
     assert rows(warehouse, order_lines, "description", "customer_id", "quantity", "invoiced_at") == [
-        ("NULL", "17850", Decimal("6.000"), datetime(2010, 12, 1, 8, 26)),
-        ("HEART", None, Decimal("2.500"), datetime(2010, 12, 1, 8, 26)),
+        ("NULL", "17850", Decimal("6.000"), datetime.fromisoformat("2010-12-01 08:26")),
+        ("HEART", None, Decimal("2.500"), datetime.fromisoformat("2010-12-01 08:26")),
     ]
     assert rows(warehouse, quarantined_lines, "invoice_no", "quantity", "amount") == [("2", "x", None)]
     assert_everything_is_accounted_for(warehouse)
