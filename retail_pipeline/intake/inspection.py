@@ -61,7 +61,12 @@ class Inspector:
         if self._bytes == 0:
             raise BadFile(self._file_name, "the file is empty")
         self._decode(b"", final=True)
-        return Inspection(self._sha256.hexdigest(), self._bytes, next(iter(self._decoders)))
+        return Inspection(self._sha256.hexdigest(), self._bytes, self.encoding)
+
+    @property
+    def encoding(self) -> str:
+        """The first of the encodings that everything seen so far is text in."""
+        return next(iter(self._decoders))
 
     def _refuse_known_formats(self, chunk: bytes) -> None:
         for magic, what in NOT_TEXT.items():
@@ -118,6 +123,20 @@ def inspect(path: Path, encodings: Iterable[str]) -> Inspection:
     for chunk in chunks_of(path):
         inspector.feed(chunk)
     return inspector.finish()
+
+
+def encoding_of_start(path: Path, encodings: Iterable[str]) -> str:
+    """The encoding that the first chunk of a file is in: enough to read its header."""
+    inspector = Inspector(path.name, encodings)
+    for chunk in chunks_of(path):
+        inspector.feed(chunk)
+        return inspector.encoding
+    return inspector.finish().encoding
+
+
+def safe_file_name(name: str) -> str:
+    """A name under which any file system and any database keeps a file: `_` for what one of them refuses."""
+    return re.sub(r"[\x00-\x1f\x7f/\\\ud800-\udfff]", "_", name) or "_"
 
 
 def load_id_of(file_name: str, sha256: str) -> str:

@@ -60,6 +60,8 @@ def type_batch(text: pd.DataFrame, profile: SourceProfile) -> TypedBatch:
     quantity = _number("quantity", trimmed["quantity"], QUANTITY, reasons)
     unit_price = _number("unit_price", trimmed["unit_price"], UNIT_PRICE, reasons)
     amount = _amount(quantity, unit_price, reasons)
+    # In a row with too few or too many fields, what stands where the price should be need not be the price.
+    amount = amount.where(text["misfit"].isna())
     invoiced_at = _moment("invoiced_at", trimmed["invoiced_at"], profile.date_formats, reasons)
 
     lines = pd.DataFrame(
@@ -101,8 +103,11 @@ class _Reasons:
 
 
 def _trimmed(values: pd.Series) -> pd.Series:
-    # NFC, so that an é typed in two ways is one é in codes, names and searches.
-    return values.str.strip().str.normalize("NFC")
+    values = values.str.strip()
+    if pc.all(pc.string_is_ascii(pa.array(values))).as_py() is False:
+        # NFC, so that an é typed in two ways is one é in codes, names and searches.
+        return values.str.normalize("NFC")
+    return values
 
 
 def _without_float_ending(ids: pd.Series) -> pd.Series:

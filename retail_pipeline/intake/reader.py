@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -46,14 +46,24 @@ class TextBatch:
     bytes_read: int
 
 
-def read_header(path: Path, profile: SourceProfile | None, encoding: str) -> list[str]:
-    """The column names of a file; with a profile, checked against it.
-
-    Raises BadFile where the first line isn't a header or, given a profile, not this source's.
-    """
-    delimiter = profile.delimiter if profile else ","
+def read_header(path: Path, delimiter: str, encoding: str) -> list[str]:
+    """The column names of a file; raises BadFile where its first line is none."""
     with path.open("rb") as file:
-        return _header(path, _rows(file, encoding, delimiter), profile)
+        return _header(path, _rows(file, encoding, delimiter))[0]
+
+
+def verify(path: Path, profile: SourceProfile, encoding: str) -> None:
+    """Reads a file to its end; raises BadFile where it isn't of the source's form.
+
+    What single rows hold is not looked at: that is for quarantine.
+    """
+    with path.open("rb") as file:
+        rows = _rows(file, encoding, profile.delimiter)
+        _check_header(path, *_header(path, rows), profile)
+        try:
+            deque(rows, maxlen=0)
+        except csv.Error as error:
+            raise _broken(path, profile, encoding, error) from error
 
 
 def read_batches(path: Path, profile: SourceProfile, encoding: str, batch_rows: int) -> Iterator[TextBatch]:
@@ -64,7 +74,8 @@ def read_batches(path: Path, profile: SourceProfile, encoding: str, batch_rows: 
     """
     with path.open("rb") as file:
         rows = _rows(file, encoding, profile.delimiter)
-        header = _header(path, rows, profile)
+        header, line = _header(path, rows)
+        _check_header(path, header, line, profile)
         places = _Places(header, profile)
         rows_before = 0
         while True:
@@ -99,20 +110,20 @@ def _rows(file: io.BufferedReader, encoding: str, delimiter: str):
     return csv.reader(text, delimiter=delimiter, strict=True)
 
 
-def _header(path: Path, rows, profile: SourceProfile | None) -> list[str]:
+def _header(path: Path, rows) -> tuple[list[str], int]:
+    """The names in the first line that isn't blank, and which line that is."""
     line = 1
     try:
         for row in rows:
             if any(map(str.strip, row)):
-                break
+                return [name.strip() or _name_of(place) for place, name in enumerate(row)], line
             line = rows.line_num + 1
-        else:
-            raise BadFile(path.name, "no header line: the file is blank")
     except csv.Error as error:
         raise BadFile(path.name, f"the header is not readable as CSV: {error}", line=line) from error
-    header = [name.strip() or _name_of(place) for place, name in enumerate(row)]
-    if profile is None:
-        return header
+    raise BadFile(path.name, "no header line: the file is blank")
+
+
+def _check_header(path: Path, header: list[str], line: int, profile: SourceProfile) -> None:
     missing = [name for name in profile.columns.values() if name not in header]
     if missing and (other := _other_delimiter(header, profile.delimiter)):
         expected = DELIMITERS.get(profile.delimiter, repr(profile.delimiter))
@@ -124,7 +135,6 @@ def _header(path: Path, rows, profile: SourceProfile | None) -> list[str]:
     for name, count in Counter(header).items():
         if count > 1:
             raise BadFile(path.name, "the header has this name twice", line=line, column=name)
-    return header
 
 
 def _name_of(place: int) -> str:

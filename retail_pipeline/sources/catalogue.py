@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from retail_pipeline.errors import BadFile, BadInput
+from retail_pipeline.errors import BadInput
 from retail_pipeline.sources.profile import SourceProfile, read_profile
 
 SHIPPED = Path(__file__).parent
@@ -29,21 +29,3 @@ class SourceCatalogue:
             return self._profiles[name]
         except KeyError:
             raise BadInput(f"unknown source {name!r}; known are {', '.join(sorted(self._profiles))}") from None
-
-    def recognise(self, path: Path, header: list[str]) -> SourceProfile:
-        """The one profile whose columns the header has.
-
-        Raises BadFile where none or several fit: then the user has to say which.
-        """
-        fitting = [profile for profile in self if profile.matches(header)]
-        match fitting:
-            case [profile]:
-                return profile
-            case []:
-                columns = ", ".join(header[:20])
-                raise BadFile(
-                    path.name, f"no known source has these columns: {columns}; name one with --source", line=1
-                )
-            case _:
-                names = ", ".join(profile.name for profile in fitting)
-                raise BadFile(path.name, f"several sources fit this header ({names}); name one with --source", line=1)

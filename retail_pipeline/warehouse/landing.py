@@ -1,6 +1,7 @@
 """The landing store: a file is kept, byte for byte, and entered in the ledger before anything is done with it."""
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from retail_pipeline.intake.inspection import Inspection, Inspector, chunks_of, load_id_of
+from retail_pipeline.intake.inspection import Inspection, Inspector, chunks_of, load_id_of, safe_file_name
+from retail_pipeline.intake.reader import verify
 from retail_pipeline.sources import SourceProfile
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.connection import Warehouse
@@ -26,32 +28,35 @@ class Landing:
 def land(warehouse: Warehouse, path: Path, profile: SourceProfile) -> Landing:
     """Copies a file into the landing store and enters it in the ledger.
 
-    Raises BadFile, with nothing kept, where the file is no text in the source's encodings.
+    Raises BadFile, with nothing kept, where the file as a whole isn't of the source's form; single rows may still be
+    rejected when it is loaded.
     """
     return land_chunks(warehouse, path.name, chunks_of(path), profile)
 
 
 def land_chunks(warehouse: Warehouse, file_name: str, chunks: Iterable[bytes], profile: SourceProfile) -> Landing:
     """As `land`, for a file that arrives in pieces."""
+    file_name = safe_file_name(file_name)
     inspector = Inspector(file_name, profile.encodings)
-    warehouse.landing_folder.mkdir(parents=True, exist_ok=True)
     arriving = warehouse.landing_folder / f".arriving-{uuid.uuid4().hex}"
+    arriving.mkdir(parents=True)
     try:
-        with arriving.open("xb") as copy:
+        with (arriving / file_name).open("xb") as copy:
             for chunk in chunks:
                 inspector.feed(chunk)
                 copy.write(chunk)
             inspection = inspector.finish()
             copy.flush()
             os.fsync(copy.fileno())
+        verify(arriving / file_name, profile, inspection.encoding)
         return _enter(warehouse, arriving, file_name, inspection, profile)
     finally:
-        arriving.unlink(missing_ok=True)
+        shutil.rmtree(arriving, ignore_errors=True)
 
 
 def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:
-    """Where the landing store keeps a load's file."""
-    return warehouse.landing_folder / f"{load_id}{Path(file_name).suffix}"
+    """Where the landing store keeps a load's file: a folder per load, and in it the file under its own name."""
+    return warehouse.landing_folder / load_id / file_name
 
 
 def _enter(
@@ -62,7 +67,10 @@ def _enter(
         if known:
             return Landing(known, is_new=False)
         load_id = load_id_of(file_name, inspection.sha256)
-        os.replace(arriving, landed_file(warehouse, load_id, file_name))
+        landed = warehouse.landing_folder / load_id
+        shutil.rmtree(landed, ignore_errors=True)  # left by a crash between here and the ledger's commit
+        os.replace(arriving, landed)
+        _sync_folder(landed)
         _sync_folder(warehouse.landing_folder)
         last = connection.scalar(sa.select(sa.func.max(loads.c.landing_no))) or 0
         connection.execute(

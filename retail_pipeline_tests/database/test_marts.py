@@ -61,13 +61,22 @@ def cut_by_day(whole: Path, folder: Path) -> list[Path]:
     with whole.open(encoding="cp1252", newline="") as file:
         header, *data = csv.reader(file)
     for row in data:
-        if len(row) == len(header) and row[3] != "six" and row[0] and row[1].strip() and "E+" not in row[6] and "," not in row[5]:
+        if (
+            len(row) == len(header)
+            and row[3] != "six"
+            and row[0]
+            and row[1].strip()
+            and "E+" not in row[6]
+            and "," not in row[5]
+        ):
             try:
                 moment = datetime.strptime(row[4], "%m/%d/%Y %H:%M")  # noqa: DTZ007 - the shop's clock
             except ValueError:
                 continue
             customer = row[6] and f"{row[6]}.0"
-            days.setdefault(f"{moment:%Y-%m-%d}", []).append([*row[:4], f"{moment:%Y-%m-%d %H:%M:%S}", row[5], customer, row[7]])
+            days.setdefault(f"{moment:%Y-%m-%d}", []).append(
+                [*row[:4], f"{moment:%Y-%m-%d %H:%M:%S}", row[5], customer, row[7]]
+            )
     for day, lines in days.items():
         with (folder / f"{day}.csv").open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, lineterminator="\n").writerows([header, *lines])
@@ -169,7 +178,10 @@ def test_equal_invoice_and_customer_numbers_of_two_shops_are_two_orders_of_two_c
     assert (row.orders, row.customers, row.repeat_customers) == (2, 2, 0)
 
 
-@pytest.mark.parametrize(("label", "region"), [("EIRE", "Europe"), ("RSA", "Africa"), ("côte d'Ivoire", "Africa"), ("Mordor", "Unknown"), ("", "Unknown")])
+@pytest.mark.parametrize(
+    ("label", "region"),
+    [("EIRE", "Europe"), ("RSA", "Africa"), ("côte d'Ivoire", "Africa"), ("Mordor", "Unknown"), ("", "Unknown")],
+)
 def test_a_country_label_finds_its_region(warehouse, export, label, region):
     ingest(warehouse, export("1.csv", order_line(country=label)))
     found = next(actual for mart, actual in refreshed(warehouse) if mart.name == "mart_invoice_days")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retail_pipeline.errors import BadFile
-from retail_pipeline.intake.reader import FIELD_CHARACTERS, TextBatch, read_batches, read_header
+from retail_pipeline.intake.reader import FIELD_CHARACTERS, TextBatch, read_batches, read_header, verify
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue, SourceProfile
 
 PROFILE = SourceCatalogue().get("online_retail")
@@ -375,12 +375,12 @@ def test_an_error_in_the_header_names_the_line_where_the_header_is():
 def test_a_header_can_be_read_before_the_source_is_known(tmp_path):
     path = tmp_path / "sales.csv"
     path.write_text(f'\ufeff a , "b, c",,a\n{ROW}\n', encoding="utf-8")
-    assert read_header(path, None, "utf-8") == ["a", '"b', 'c"', "column 4", "a"]
+    assert read_header(path, ",", "utf-8") == ["a", '"b', 'c"', "column 4", "a"]
 
 
 def test_a_header_is_checked_against_the_source_where_that_is_known(tmp_path):
     path = tmp_path / "sales.csv"
     path.write_text(HEADER)
-    assert read_header(path, PROFILE, "utf-8") == HEADER.split(",")
+    assert read_header(path, ",", "utf-8") == HEADER.split(",")
     with pytest.raises(BadFile, match="columns are separated by commas"):
-        read_header(path, profile(delimiter=";"), "utf-8")
+        verify(path, profile(delimiter=";"), "utf-8")

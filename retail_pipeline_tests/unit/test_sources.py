@@ -274,17 +274,27 @@ def test_an_unknown_source_is_answered_with_those_that_are_known(tmp_path):
 # Recognition
 
 
+def with_header(folder, header, delimiter=","):
+    path = folder / "sales.csv"
+    path.write_text(delimiter.join(f'"{name}"' for name in header) + "\n")
+    return path
+
+
 def test_a_file_is_of_the_one_source_whose_columns_it_has_whatever_else_it_has(tmp_path):
     write(tmp_path)
     catalogue = SourceCatalogue(tmp_path)
-    header = ["Colour", *reversed(HEADER)]
-    assert catalogue.recognise(Path("in/sales.csv"), header).name == "online_retail"
-    assert catalogue.recognise(Path("in/sales.csv"), list(MINIMAL["columns"].values())).name == "till"
+    assert recognise(with_header(tmp_path, ["Colour", *reversed(HEADER)]), catalogue).name == "online_retail"
+    assert recognise(with_header(tmp_path, MINIMAL["columns"].values()), catalogue).name == "till"
 
 
-def test_a_file_that_lacks_a_column_of_every_source_is_refused_with_its_columns():
+def test_a_file_is_recognised_by_its_own_source_s_delimiter(tmp_path):
+    write(tmp_path, delimiter=";")
+    assert recognise(with_header(tmp_path, MINIMAL["columns"].values(), ";"), SourceCatalogue(tmp_path)).name == "till"
+
+
+def test_a_file_that_lacks_a_column_of_every_source_is_refused_with_its_columns(tmp_path):
     with pytest.raises(BadFile) as refused:
-        SourceCatalogue().recognise(Path("in/sales.csv"), HEADER[:-1])
+        recognise(with_header(tmp_path, HEADER[:-1]), SourceCatalogue())
     assert str(refused.value) == (
         "sales.csv, line 1: no known source has these columns: "
         "InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID; name one with --source"
@@ -294,7 +304,7 @@ def test_a_file_that_lacks_a_column_of_every_source_is_refused_with_its_columns(
 def test_a_file_that_fits_several_sources_is_refused_with_their_names(tmp_path):
     write(tmp_path, "other_retail", columns=ONLINE_RETAIL)
     with pytest.raises(BadFile) as refused:
-        SourceCatalogue(tmp_path).recognise(Path("in/sales.csv"), HEADER)
+        recognise(with_header(tmp_path, HEADER), SourceCatalogue(tmp_path))
     assert str(refused.value) == (
         "sales.csv, line 1: several sources fit this header (online_retail, other_retail); name one with --source"
     )
