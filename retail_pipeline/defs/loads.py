@@ -77,7 +77,7 @@ def load_assets(
 def _load(context: dg.AssetExecutionContext, retail: Retail, load_id: str, progress: Progress) -> None:
     with retail.warehouse.reading() as connection:
         source = ledger.entry(connection, load_id)["source"]
-    load(retail.warehouse, load_id, retail.sources.get(source), run_id=context.run_id, progress=progress)
+    load(retail.warehouse, load_id, retail.sources.get(source), run_id=context.run.run_id, progress=progress)
     with retail.warehouse.reading() as connection:
         entry, way = ledger.entry(connection, load_id), bulk.way(connection)
     context.log.info(f"{load_id}: {entry['rows_loaded']} of {entry['rows_read']} rows loaded by {way}")

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 
 from retail_pipeline.marts.catalogue import Mart, marts, schema
 from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.dialect import translate
+from retail_pipeline.warehouse.dialect import replace_table, translate
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
             table.create(connection)
         else:
             connection.execute(sa.delete(table))
-        select = translate(mart.query, connection.dialect.name, schema())
+        select = translate(mart.query, connection.dialect, schema())
         columns = ", ".join(mart.columns)
         rows = connection.execute(
             sa.text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_literally(select)}) AS mart")  # noqa: S608
         ).rowcount
         if rebuilt:
-            _swap_in(connection, table, mart)
+            replace_table(connection, table.name, mart.name)
         ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows)
     return Refresh(rows, changed=True)
 
@@ -62,21 +62,6 @@ def _shows_another_definition(connection: sa.Connection, mart: Mart) -> bool:
 
 def _rows(connection: sa.Connection, mart: Mart) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(mart.table()))
-
-
-def _swap_in(connection: sa.Connection, table: sa.Table, mart: Mart) -> None:
-    """Puts a newly made table in the mart's place; readers see either the old one or the new one."""
-    exists = sa.inspect(connection).has_table(mart.name)
-    if connection.dialect.name == "sqlite":
-        if exists:
-            connection.execute(sa.schema.DropTable(mart.table()))
-        connection.execute(sa.text(f"ALTER TABLE {table.name} RENAME TO {mart.name}"))
-        return
-    old = f"{mart.name}__old"
-    connection.execute(sa.text(f"DROP TABLE IF EXISTS {old}"))
-    aside = f"{mart.name} TO {old}, " if exists else ""
-    connection.execute(sa.text(f"RENAME TABLE {aside}{table.name} TO {mart.name}"))
-    connection.execute(sa.text(f"DROP TABLE IF EXISTS {old}"))
 
 
 def _literally(sql: str) -> str:

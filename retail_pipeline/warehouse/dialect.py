@@ -1,5 +1,6 @@
 """From MySQL's dialect, in which marts and expectations are written, to the dialect of the database that runs them."""
 
+import sqlalchemy as sa
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
@@ -16,9 +17,9 @@ def qualified(query: exp.Query, schema: Schema) -> exp.Query:
     return annotate_types(named, schema=schema, dialect="mysql")
 
 
-def translate(query: exp.Query, dialect: str, schema: Schema) -> str:
-    """The query's text for `sqlite`, `mysql` or `mariadb`, with the same results to the last decimal."""
-    if dialect != "sqlite":
+def translate(query: exp.Query, dialect: sa.Dialect, schema: Schema) -> str:
+    """The query's text for a database, with the same results on each to the last decimal."""
+    if dialect.name != "sqlite":
         return query.sql("mysql")
     typed = qualified(query, schema)
     for column in typed.selects:
@@ -55,3 +56,16 @@ def _in_units(total: exp.Sum, whole: exp.Expression) -> exp.Expression:
     )
     total.set("this", units)
     return exp.Div(this=whole.copy(), expression=exp.Literal.number(f"{UNITS}.0"))
+
+
+def replace_table(connection: sa.Connection, newcomer: str, name: str) -> None:
+    """Puts a table in the place of another, which need not exist; readers see either the old one or the new one."""
+    exists = sa.inspect(connection).has_table(name)
+    if connection.dialect.name == "sqlite":
+        connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
+        connection.execute(sa.text(f"ALTER TABLE {newcomer} RENAME TO {name}"))
+        return
+    old = f"{name}__old"
+    connection.execute(sa.text(f"DROP TABLE IF EXISTS {old}"))
+    connection.execute(sa.text(f"RENAME TABLE {f'{name} TO {old}, ' if exists else ''}{newcomer} TO {name}"))
+    connection.execute(sa.text(f"DROP TABLE IF EXISTS {old}"))

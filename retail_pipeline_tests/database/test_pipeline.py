@@ -1,0 +1,150 @@
+"""The Dagster graph at work, on every database: loads, checks that block, marts, and runs that start over."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from retail_pipeline.defs.loads import LOADS
+from retail_pipeline.defs.runs import RunOutcome, open_instance, run_ingest, run_refresh
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.refresh import stale
+from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.landing import land
+from retail_pipeline.warehouse.loading import no_progress
+from retail_pipeline.warehouse.tables import loads, order_lines
+from retail_pipeline_tests.exports import ONLINE_RETAIL, entry, order_line, rows
+
+pytestmark = pytest.mark.database
+
+
+@pytest.fixture
+def instance(warehouse) -> Iterator[dg.DagsterInstance]:
+    with open_instance(warehouse.settings) as instance:
+        yield instance
+
+
+def ingest(instance: dg.DagsterInstance, *load_ids: str) -> RunOutcome:
+    """Runs the job for loads that lie together, so that there is one run."""
+    (outcome,) = run_ingest(instance, load_ids, no_progress)
+    return outcome
+
+
+def landed(warehouse, export, *names: str) -> list[str]:
+    return [
+        land(warehouse, export(f"{name}.csv", order_line(name), order_line(name, quantity="x")), ONLINE_RETAIL).load_id
+        for name in names
+    ]
+
+
+def failed(outcome: RunOutcome, *, critical: bool) -> set[str]:
+    return {check.name for check in outcome.checks if not check.passed and check.critical == critical}
+
+
+def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, instance, export):
+    load_ids = landed(warehouse, export, "1", "2", "3")
+    outcome = ingest(instance, *load_ids)
+    assert outcome.success
+    assert outcome.errors == []
+    names = [check.name for check in outcome.checks]
+    assert len(names) == len({(check.asset, check.name) for check in outcome.checks})
+    assert stale(warehouse) == []
+    assert {entry(warehouse, load_id)["run_id"] for load_id in load_ids} == {outcome.run_id}
+    assert len(instance.get_runs()) == 1
+    for table in ("raw_order_lines", "order_lines", "quarantined_lines"):
+        assert instance.get_materialized_partitions(dg.AssetKey(table)) == set(load_ids)
+
+
+def test_each_load_has_its_own_row_counts_and_money_in_the_catalogue(warehouse, instance, export):
+    one = land(warehouse, export("1.csv", order_line("1", quantity=2, price="1.5")), ONLINE_RETAIL).load_id
+    two = land(warehouse, export("2.csv", order_line("2"), order_line("3", quantity="x")), ONLINE_RETAIL).load_id
+    ingest(instance, one, two)
+    records = instance.fetch_materializations(dg.AssetKey("order_lines"), limit=10).records
+    shown = {record.partition_key: record.asset_materialization.metadata for record in records}
+    assert {key: found["dagster/partition_row_count"].value for key, found in shown.items()} == {one: 1, two: 1}
+    assert shown[one]["amount_loaded"].value == "3.0000"
+    assert shown[two]["amount_loaded"].value == "15.3000"
+
+
+def test_a_failed_critical_check_keeps_the_marts_as_they_were_in_that_run_and_in_later_ones(
+    warehouse, instance, export
+):
+    first, second = landed(warehouse, export, "1", "2")
+    assert ingest(instance, first).success
+    before = rows(warehouse, marts()["mart_orders"].table())
+    with warehouse.writing() as connection:
+        connection.execute(sa.update(loads).where(loads.c.load_id == first).values(rows_read=99, checked_at=None))
+
+    outcome = ingest(instance, second)
+    assert not outcome.success
+    assert failed(outcome, critical=True) == {"every_row_is_accounted_for", "raw_rows_are_as_many_as_were_read"}
+    assert rows(warehouse, marts()["mart_orders"].table()) == before
+    assert not run_refresh(instance, full=True).success
+    assert rows(warehouse, marts()["mart_orders"].table()) == before
+
+    with warehouse.writing() as connection:
+        connection.execute(sa.update(loads).where(loads.c.load_id == first).values(rows_read=2))
+    assert run_refresh(instance, full=False).success
+    assert len(rows(warehouse, marts()["mart_orders"].table())) == 2
+
+
+def test_a_failed_warning_does_not_block(warehouse, instance, export):
+    load_id = land(
+        warehouse, export("1.csv", order_line("1", country="Mordor"), order_line("2", price=0)), ONLINE_RETAIL
+    ).load_id
+    outcome = ingest(instance, load_id)
+    assert outcome.success
+    assert failed(outcome, critical=False) == {"countries_are_known", "sales_have_a_positive_amount"}
+    assert stale(warehouse) == []
+
+
+def test_a_check_that_cannot_run_is_a_failed_check_with_the_error_s_text(warehouse, instance, export):
+    (load_id,) = landed(warehouse, export, "1")
+    with warehouse.writing() as connection:
+        connection.execute(sa.text("ALTER TABLE countries RENAME TO countries_elsewhere"))
+    outcome = ingest(instance, load_id)
+    assert not outcome.success
+    (check,) = [check for check in outcome.checks if check.name == "countries_are_known"]
+    assert not check.passed
+    assert "countries" in check.details["error"]
+
+
+def test_marts_are_not_refreshed_past_loads_that_nobody_checked(warehouse, instance, export):
+    from retail_pipeline.definitions import defs
+
+    (load_id,) = landed(warehouse, export, "1")
+    instance.add_dynamic_partitions(LOADS.name, [load_id])
+    everything = defs.resolve_implicit_global_asset_job_def()
+    only_lines = everything.get_subset(asset_selection={dg.AssetKey("order_lines")}, asset_check_selection=set())
+    assert only_lines.execute_in_process(instance=instance, partition_key=load_id).success
+    assert len(rows(warehouse, order_lines)) == 1
+    only_a_mart = everything.get_subset(asset_selection={dg.AssetKey("mart_returns")}, asset_check_selection=set())
+    result = only_a_mart.execute_in_process(instance=instance, raise_on_error=False)
+    assert not result.success
+    (failure,) = result.filter_events(lambda event: event.is_step_failure)
+    assert f"loads that haven't passed the critical checks: {load_id}" in str(failure.event_specific_data)
+
+
+def test_materializing_one_table_of_a_load_runs_that_load_again(warehouse, instance, export):
+    from retail_pipeline.definitions import defs
+
+    (load_id,) = landed(warehouse, export, "1")
+    ingest(instance, load_id)
+    with warehouse.writing() as connection:
+        connection.execute(sa.delete(order_lines))
+    job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection={dg.AssetKey("order_lines")})
+    assert job.execute_in_process(instance=instance, partition_key=load_id).success
+    assert len(rows(warehouse, order_lines)) == 1
+    with warehouse.reading() as connection:
+        assert ledger.unchecked(connection) == []
+
+
+def test_loads_that_do_not_lie_together_are_run_without_those_between(warehouse, instance, export):
+    load_ids = landed(warehouse, export, "1", "2", "3", "4", "5")
+    ingest(instance, *load_ids)
+    loaded_at = {load_id: entry(warehouse, load_id)["loaded_at"] for load_id in load_ids}
+    again = [load_ids[0], load_ids[1], load_ids[3]]
+    assert len(list(run_ingest(instance, again, no_progress))) == 2
+    rerun = {load_id for load_id in load_ids if entry(warehouse, load_id)["loaded_at"] != loaded_at[load_id]}
+    assert rerun == set(again)

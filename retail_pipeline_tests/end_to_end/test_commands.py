@@ -1,0 +1,119 @@
+"""The command line, as a process of its own on SQLite."""
+
+import csv
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from retail_pipeline_tests.end_to_end.commands import retail
+from retail_pipeline_tests.exports import order_line
+
+pytestmark = pytest.mark.end_to_end
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "shop"
+
+
+def test_the_demonstration_shows_a_year_of_sales_and_the_second_time_that_nothing_is_new(home):
+    first = retail("demo", home=home)
+    assert first.returncode == 0, first.stderr
+    for told in (
+        "rows 19,805 read, 19,798 loaded, 7 quarantined, 0 superseded",
+        "of 4",  # checks
+        "line 12,225  customer id in scientific notation",
+        "Nov 2011",
+        "United Kingdom",
+        "What next?",
+    ):
+        assert told in first.stdout
+    assert "\x1b[" not in first.stdout + first.stderr
+    assert first.stderr == ""
+    second = retail("demo", home=home)
+    assert second.returncode == 0
+    assert "Nothing is new; tables and marts are up to date." in second.stdout
+    assert second.stdout.partition("Lines read")[2] == first.stdout.partition("Lines read")[2]
+
+
+def test_the_demonstration_refuses_to_mix_with_real_loads(home, export):
+    assert retail("ingest", export("mine.csv", order_line()), home=home).returncode == 0
+    refused = retail("demo", home=home)
+    assert refused.returncode == 2
+    assert "holds loads of your own" in refused.stderr
+
+
+def test_ingest_tells_what_came_of_each_file_and_keeps_going_after_a_bad_one(home, export, tmp_path):
+    good = export("good.csv", order_line(), order_line(quantity="many"))
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+    result = retail("ingest", empty, good, home=home)
+    assert result.returncode == 2
+    assert "rows 2 read, 1 loaded, 1 quarantined, 0 superseded; amount 15.30 loaded" in result.stdout
+    assert result.stderr == "retail: empty.csv: the file is empty\n"
+    again = retail("ingest", good, home=home)
+    assert again.returncode == 0
+    assert "nothing new, its bytes are load good-" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["quarantine", "nothing-000000000000"], "there is no load 'nothing-000000000000'"),
+        (["ingest", "missing.csv"], "'missing.csv' does not exist"),
+        (["ingest", "{good}", "--source", "moon_shop"], "unknown source 'moon_shop'; known are online_retail"),
+    ],
+)
+def test_bad_input_is_one_clear_message_without_a_traceback_and_exit_status_2(home, export, arguments, message):
+    good = str(export("good.csv", order_line()))
+    result = retail(*(argument.replace("{good}", good) for argument in arguments), home=home)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_its_password(home, export):
+    url = "mysql://someone:secret@127.0.0.1:1/retail"
+    result = retail("ingest", export("good.csv", order_line()), home=home, RETAIL_DATABASE_URL=url)
+    assert result.returncode == 2
+    assert "can't be reached" in result.stderr
+    assert "secret" not in result.stderr
+
+
+def test_the_quarantine_is_written_to_a_file_with_reasons_and_raw_fields(home, export, tmp_path):
+    retail("ingest", export("day.csv", order_line(), order_line(quantity="many", description="£5 gift")), home=home)
+    load_id = retail("loads", home=home).stdout.splitlines()[1].split()[0]
+    output = tmp_path / "held.csv"
+    assert retail("quarantine", load_id, "--output", output, home=home).stdout == f"1 rows written to {output}\n"
+    with output.open(encoding="utf-8-sig", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["file_line"], row["reasons"], row["quantity"], row["description"]) == (
+        "3",
+        "quantity_not_a_number",
+        "many",
+        "£5 gift",
+    )
+
+
+def test_an_interrupted_ingest_is_finished_by_ingest_without_files(home, export):
+    retail("ingest", export("1.csv", order_line("1")), home=home)
+    with sqlite3.connect(home / "retail.db") as database:
+        database.execute("UPDATE loads SET status = 'landed'")
+        database.execute("DELETE FROM order_lines")
+    assert "1 loaded" in retail("ingest", home=home).stdout
+    assert "Nothing is new" in retail("ingest", home=home).stdout
+
+
+def test_marts_are_refreshed_when_asked_fully_or_when_they_are_behind(home, export):
+    retail("ingest", export("1.csv", order_line("1")), home=home)
+    assert retail("marts", "refresh", home=home).stdout == "The marts are up to date.\n"
+    full = retail("marts", "refresh", "--full", home=home)
+    assert full.returncode == 0
+    assert full.stdout.endswith("The marts are refreshed.\n")
+
+
+def test_sources_and_loads_are_listed(home):
+    assert "online_retail" in retail("sources", "list", home=home).stdout
+    assert "no loads yet" in retail("loads", home=home).stdout
+    assert retail("db", "upgrade", home=home).stdout == "The tables are up to date.\n"

@@ -1,0 +1,79 @@
+"""What the Dagster graph promises before anything runs."""
+
+import subprocess
+import sys
+
+import dagster as dg
+
+from retail_pipeline.definitions import defs
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.lineage import column_lineage
+from retail_pipeline.quality.catalogue import suites
+
+GRAPH = defs.resolve_asset_graph()
+
+
+def test_every_table_and_mart_is_an_asset_that_states_its_grain():
+    tables = {"raw_order_lines", "order_lines", "quarantined_lines", *marts()}
+    for name in tables:
+        node = GRAPH.get(dg.AssetKey(name))
+        assert "One row per" in node.description, name
+        assert node.owners
+        assert node.kinds
+        assert node.metadata["dagster/column_schema"].columns, name
+    assert tables | {"countries", "export_files"} == {key.path[-1] for key in GRAPH.get_all_asset_keys()}
+
+
+def test_every_column_of_every_asset_is_described():
+    for key in GRAPH.get_all_asset_keys():
+        schema = GRAPH.get(key).metadata.get("dagster/column_schema")
+        for column in schema.columns if schema else ():
+            assert column.description, f"{key.path[-1]}.{column.name}"
+
+
+def test_every_expectation_is_a_check_and_critical_ones_block():
+    declared = {
+        (suite.asset_name, expectation.name): expectation.severity == "critical"
+        for suite in suites()
+        for expectation in suite.expectations
+    }
+    checks = {(key.asset_key.path[-1], key.name): GRAPH.get_check_spec(key).blocking for key in GRAPH.asset_check_keys}
+    assert checks == declared
+
+
+def test_every_mart_and_every_table_of_a_load_is_checked():
+    checked = {suite.asset_name for suite in suites()}
+    assert {"raw_order_lines", "order_lines", "quarantined_lines", *marts()} == checked
+
+
+def test_marts_lie_downstream_of_what_their_sql_reads():
+    for mart in marts().values():
+        parents = {key.path[-1] for key in GRAPH.get(dg.AssetKey(mart.name)).parent_keys}
+        assert parents == mart.reads
+
+
+def test_every_column_of_a_mart_is_traced_to_the_columns_that_it_comes_from():
+    lineage = column_lineage(marts()["mart_invoice_days"])
+    assert lineage["gross_sales"] == [("order_lines", "amount"), ("order_lines", "kind")]
+    assert lineage["region"] == [("countries", "region")]
+    assert ("mart_invoice_days", "order_key") in column_lineage(marts()["mart_kpis"])["average_order_value"]
+    for mart in marts().values():
+        assert set(column_lineage(mart)) == set(mart.columns)
+
+
+def test_importing_the_graph_imports_great_expectations_nowhere():
+    code = "import sys, retail_pipeline.definitions; sys.exit('great_expectations' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_api_imports_neither_dagster_nor_great_expectations():
+    code = "import sys, api.main; sys.exit(bool({'dagster', 'great_expectations'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; from retail_pipeline.cli import main; main(['--help'], standalone_mode=False);"
+        "sys.exit(bool({'dagster', 'pandas', 'sqlalchemy', 'rich'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
