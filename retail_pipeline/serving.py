@@ -28,7 +28,11 @@ def serve_all(port: int, api_port: int) -> int:
     from retail_pipeline.defs.runs import open_instance
 
     open_instance(settings).dispose()
-    environment = os.environ | {"RETAIL_HOME": str(settings.resolved_home), "DAGSTER_HOME": str(settings.dagster_home)}
+    environment = os.environ | {
+        "RETAIL_HOME": str(settings.resolved_home),
+        "DAGSTER_HOME": str(settings.dagster_home),
+        "PYTHONSAFEPATH": "1",  # whatever lies in the current folder is no module of ours
+    }
     commands = [
         ["dagster", "dev", "-m", "retail_pipeline.definitions", "-h", HOST, "-p", str(port)],
         ["uvicorn", "api.main:app", "--host", HOST, "--port", str(api_port)],
@@ -59,7 +63,10 @@ def _processes(commands: list[list[str]], environment: dict[str, str]) -> Iterat
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
     running: list[subprocess.Popen] = []
     try:
-        running += [subprocess.Popen([sys.executable, "-m", *command], env=environment) for command in commands]
+        for command in commands:
+            # A session each, so that whatever a process started can be stopped with it.
+            run = [sys.executable, "-m", *command]
+            running.append(subprocess.Popen(run, env=environment, start_new_session=True))
         yield running
     finally:
         for process in running:
@@ -69,5 +76,5 @@ def _processes(commands: list[list[str]], environment: dict[str, str]) -> Iterat
         for process in running:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, deadline - time.monotonic()))
-            if process.poll() is None:
-                process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,88 @@
+"""What the documents name exists, and what exists is documented."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from retail_pipeline.cli import main
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse.tables import contested_invoices, countries, mart_refreshes, metadata, warehouse_state
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "ARCHITECTURE.md")}
+
+
+def commands(group: click.Group, prefix: str = "retail") -> dict[str, click.Command]:
+    """Every command by its words."""
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        words = f"{prefix} {name}"
+        found |= commands(command, words) if isinstance(command, click.Group) else {words: command}
+    return found
+
+
+def test_every_command_is_in_the_readme_and_every_command_there_exists():
+    known = commands(main)
+    for words in known:
+        assert f"`{words}" in README, words
+    for document in DOCUMENTS.values():
+        for words in re.findall(r"(?:`|\$ )(retail [a-z]+(?: [a-z]+)?)", document):
+            assert any(f"{words} ".startswith(f"{name} ") or name == words for name in known), words
+
+
+def test_every_option_in_the_readme_exists():
+    known = {option for command in commands(main).values() for parameter in command.params for option in parameter.opts}
+    for option in re.findall(r"`retail [^`]*?(--[a-z-]+)", README):
+        assert option in known
+
+
+def test_every_setting_is_in_the_readme_and_every_setting_there_exists():
+    known = {f"RETAIL_{name.upper()}" for name in Settings.model_fields}
+    table = set(re.findall(r"^\| `(RETAIL_[A-Z_]+)` \|", README, re.MULTILINE))
+    assert table == known
+    for document in DOCUMENTS.values():
+        assert set(re.findall(r"RETAIL_[A-Z_]+", document)) <= known | {"RETAIL_TEST_MYSQL_URL", "RETAIL_TEST_DATA"}
+
+
+def test_every_table_for_people_is_in_the_readme():
+    inner = {table.name for table in (contested_invoices, countries, mart_refreshes, warehouse_state)}
+    for name in ({table.name for table in metadata.sorted_tables} - inner) | set(marts()):
+        assert f"`{name}`" in README, name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_file_that_a_document_names_exists(document):
+    text = DOCUMENTS[document]
+    linked = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|yaml|sql|md))`", text)
+    examples = {"my_shop.yaml", "mart_something.sql", "mart_something.yaml"}
+    for path in [*linked, *named]:
+        if Path(path).name not in examples:
+            assert any(
+                (ROOT / folder / path).exists()
+                for folder in ("", "retail_pipeline", "retail_pipeline_tests", "retail_pipeline/marts")
+            ), path
+
+
+def test_every_make_target_that_the_readme_names_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"`make ([a-z-]+)`", README):
+        assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), target
+
+
+def test_the_example_profile_in_the_readme_is_one(tmp_path):
+    from retail_pipeline.sources.profile import read_profile
+
+    (example,) = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "name: my_shop" in block]
+    path = tmp_path / "my_shop.yaml"
+    path.write_text(example, encoding="utf-8")
+    assert read_profile(path).currency == "EUR"
+
+
+def test_requirements_record_no_download_addresses():
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        assert "://" not in (ROOT / name).read_text(encoding="utf-8")
