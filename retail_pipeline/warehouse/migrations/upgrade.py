@@ -24,13 +24,17 @@ def upgrade(warehouse: Warehouse) -> None:
 def ensure_current(warehouse: Warehouse) -> None:
     """Makes the tables of an empty database, and upgrades the embedded one.
 
-    Raises BadInput where a server's tables are of another version: upgrading those is somebody's decision.
+    Raises BadInput where a server's tables are older, for upgrading those is somebody's decision, and where tables are
+    of a version that this one doesn't know.
     """
     with warehouse.reading() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    scripts = ScriptDirectory.from_config(_config())
+    head = scripts.get_current_head()
     if current == head:
         return
+    if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        raise BadInput(f"the database's tables are of revision {current}, made by a later version of this program")
     if current is None or warehouse.is_sqlite:
         upgrade(warehouse)
         return

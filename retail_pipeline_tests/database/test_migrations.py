@@ -1,0 +1,71 @@
+"""How the tables are made and upgraded, on every database."""
+
+import os
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from retail_pipeline.errors import BadInput
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse.geography import country_rows
+from retail_pipeline.warehouse.migrations import ensure_current, upgrade
+from retail_pipeline.warehouse.tables import countries, metadata
+
+pytestmark = pytest.mark.database
+
+
+def test_migrations_make_the_tables_that_the_code_declares(warehouse):
+    with warehouse.reading() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrading_twice_changes_nothing(warehouse):
+    upgrade(warehouse)
+    with warehouse.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(countries)) == len(country_rows())
+
+
+def test_an_empty_database_gets_its_tables_by_itself(database_url):
+    warehouse = Warehouse(Settings(database_url=database_url))
+    ensure_current(warehouse)
+    with warehouse.reading() as connection:
+        assert sa.inspect(connection).has_table("order_lines")
+    warehouse.engine.dispose()
+
+
+def test_many_processes_may_make_the_tables_at_the_same_time(database_url):
+    pids = []
+    for _ in range(4):
+        pid = os.fork()
+        if not pid:
+            try:
+                ensure_current(Warehouse(Settings(database_url=database_url)))
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        pids.append(pid)
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 4
+
+
+def test_tables_that_a_later_version_made_are_refused(warehouse):
+    with warehouse.writing() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(BadInput, match="revision 9999, made by a later version"):
+        ensure_current(warehouse)
+
+
+@pytest.mark.mysql
+@pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
+def test_on_mysql_every_text_column_has_a_binary_collation(warehouse):
+    query = sa.text(
+        "SELECT table_name, column_name, collation_name FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND collation_name IS NOT NULL AND table_name <> 'alembic_version'"
+    )
+    with warehouse.reading() as connection:
+        found = connection.execute(query).all()
+    assert len(found) > 50
+    assert {collation for *_, collation in found} == {"utf8mb4_bin"}
