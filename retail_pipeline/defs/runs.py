@@ -1,5 +1,7 @@
 """Starting jobs from the command line: in this process, on the same Dagster instance that the web UI shows."""
 
+import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +17,10 @@ INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's log is in the web UI; what matters of it is told at the end."""
+
+
+PROCESS_TAG = "retail/process"
+"""Host and id of the process that a run lives in."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,28 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():
         config.write_text(yaml.safe_dump(INSTANCE), encoding="utf-8")
-    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+    instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
+    _close_abandoned_runs(instance)
+    return instance
+
+
+def _close_abandoned_runs(instance: dg.DagsterInstance) -> None:
+    """A run whose process was killed can't say so itself, and would be shown as running for ever."""
+    running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+    for run in instance.get_runs(filters=running):
+        host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
+        if host == socket.gethostname() and not _is_alive(int(process)):
+            instance.report_run_failed(run, "The process that it ran in is gone.")
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def run_ingest(instance: dg.DagsterInstance, load_ids: Sequence[str], progress: Progress) -> Iterator[RunOutcome]:
@@ -71,7 +98,11 @@ def _run(
     from retail_pipeline.definitions import defs
 
     result = defs.resolve_job_def(job).execute_in_process(
-        instance=instance, tags=tags, run_config=QUIET | (run_config or {}), raise_on_error=False, **kwargs
+        instance=instance,
+        tags=tags | {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+        run_config=QUIET | (run_config or {}),
+        raise_on_error=False,
+        **kwargs,
     )
     checks = [
         Check(

@@ -1,0 +1,47 @@
+"""`retail ingest`, killed as the power goes."""
+
+import random
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from retail_pipeline.demo.sample import write_sample
+from retail_pipeline.settings import Settings
+from retail_pipeline_tests.end_to_end.commands import environment, retail
+
+pytestmark = pytest.mark.end_to_end
+
+
+def tables(home: Path) -> dict[str, list]:
+    """What people see: the lines that count and the figures."""
+    with closing(sqlite3.connect(home / "retail.db")) as database:
+        return {
+            table: sorted(database.execute(f"SELECT * FROM {table}").fetchall(), key=repr)  # noqa: S608
+            for table in ("order_lines", "quarantined_lines", "mart_kpis", "mart_orders")
+        }
+
+
+def test_an_ingest_that_was_killed_again_and_again_ends_as_if_undisturbed(tmp_path):
+    sample = tmp_path / "sample.csv"
+    write_sample(sample, orders=200)
+    assert retail("ingest", sample, home=tmp_path / "calm").returncode == 0
+
+    home = tmp_path / "shop"
+    seconds = random.Random(7)
+    for _ in range(4):
+        command = [sys.executable, "-m", "retail_pipeline", "ingest", str(sample)]
+        with subprocess.Popen(command, env=environment(home), stdout=subprocess.DEVNULL) as process:
+            try:
+                process.wait(seconds.uniform(1, 9))
+            except subprocess.TimeoutExpired:
+                process.kill()
+    assert retail("ingest", sample, home=home).returncode == 0
+    assert tables(home) == tables(tmp_path / "calm")
+
+    with dg.DagsterInstance.from_config(str(Settings(home=home).dagster_home)) as instance:
+        assert {run.status for run in instance.get_runs()} <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
