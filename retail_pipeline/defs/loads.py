@@ -54,7 +54,6 @@ def _table(table: sa.Table, reads: str) -> dg.AssetSpec:
     partitions_def=LOADS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     can_subset=True,
-    pool="warehouse",
 )
 def load_assets(
     context: dg.AssetExecutionContext, retail: Retail, progress: dg.ResourceParam[Progress]

@@ -27,7 +27,6 @@ def mart_asset(mart: Mart) -> dg.AssetsDefinition:
         group_name="marts",
         kinds={"table", "sql"},
         owners=OWNERS,
-        pool="warehouse",
     )
     def asset(retail: Retail, config: RefreshConfig) -> dg.MaterializeResult:
         _refuse_unchecked_loads(retail)

@@ -1,5 +1,7 @@
 """What assets and checks are given: the warehouse, the source profiles, and somebody to tell of progress."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import dagster as dg
@@ -12,7 +14,16 @@ from retail_pipeline.warehouse.migrations import ensure_current
 
 
 class Retail(dg.ConfigurableResource):
-    """The warehouse and the sources of the process's settings."""
+    """The warehouse and the sources of the process's settings, for one run at a time.
+
+    A run loads, checks and refreshes in several transactions; another one between them would make the checks compare
+    figures of different moments.
+    """
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Retail"]:
+        with self.warehouse.alone():
+            yield self
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -10,10 +10,16 @@ import dagster as dg
 import yaml
 
 from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse.connection import file_lock
 from retail_pipeline.warehouse.loading import Progress
 
-INSTANCE = {"telemetry": {"enabled": False}, "nux": {"enabled": False}}
-"""dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere. A deployment brings its own."""
+INSTANCE = {
+    "telemetry": {"enabled": False},
+    "nux": {"enabled": False},
+    "concurrency": {"runs": {"max_concurrent_runs": 1}},
+}
+"""dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere, and runs queue up, for the warehouse lets
+in one at a time. A deployment brings its own."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's log is in the web UI; what matters of it is told at the end."""
@@ -50,8 +56,10 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     config = settings.dagster_home / "dagster.yaml"
     if not config.exists():
         config.write_text(yaml.safe_dump(INSTANCE), encoding="utf-8")
-    instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
-    _close_abandoned_runs(instance)
+    with file_lock(settings.dagster_home / ".lock", settings.lock_seconds):  # two that make its tables would collide
+        instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
+        instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
+        _close_abandoned_runs(instance)
     return instance
 
 

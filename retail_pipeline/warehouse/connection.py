@@ -1,5 +1,6 @@
 """How the warehouse is reached: engines, transactions, and the lock that lets one writer in at a time."""
 
+import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -69,6 +70,19 @@ class Warehouse:
                     yield connection
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps others that ask for it out until the end: for work of several transactions, such as a whole run.
+
+        The lock ends with the process. Raises TimeoutError where somebody else doesn't let go of it.
+        """
+        if self.is_sqlite:
+            with file_lock(Path(f"{self.url.database}.lock"), self.settings.lock_seconds):
+                yield
+        else:
+            with self._connect() as connection, self._named_lock(connection, f"retail:{self.url.database}:run"[:64]):
+                yield
+
+    @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
         try:
             connection = self.engine.connect()
@@ -90,6 +104,23 @@ class Warehouse:
             if not connection.invalidated:
                 connection.scalar(sa.select(sa.func.release_lock(name)))
                 connection.commit()
+
+
+@contextmanager
+def file_lock(path: Path, seconds: int) -> Iterator[None]:
+    """Keeps other processes of this machine that ask for the same path out; the lock ends with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"another run has held {path} for {seconds} s (RETAIL_LOCK_SECONDS)") from None
+                time.sleep(0.1)
+        yield
 
 
 def _sqlite_engine(url: sa.URL, lock_seconds: int) -> sa.Engine:

@@ -2,6 +2,8 @@
 
 import csv
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,16 @@ def test_the_quarantine_is_written_to_a_file_with_reasons_and_raw_fields(home, e
         "many",
         "£5 gift",
     )
+
+
+def test_files_ingested_by_two_commands_at_the_same_time_are_both_in_the_marts(home, export):
+    paths = [export(f"{number}.csv", order_line("1", quantity=number), order_line(f"2{number}")) for number in (1, 2)]
+    with ThreadPoolExecutor() as threads:
+        results = list(threads.map(lambda path: retail("ingest", path, home=home), paths))
+    assert [result.returncode for result in results] == [0, 0], [result.stderr for result in results]
+    with closing(sqlite3.connect(home / "retail.db")) as database:
+        assert database.execute("SELECT SUM(orders) FROM mart_orders").fetchone() == (3,)
+    assert retail("ingest", home=home).stdout == "Nothing is new; tables and marts are up to date.\n"
 
 
 def test_an_interrupted_ingest_is_finished_by_ingest_without_files(home, export):
