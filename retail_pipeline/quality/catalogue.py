@@ -59,6 +59,11 @@ def suites() -> tuple[Suite, ...]:
 def _read(path: Path) -> Suite:
     try:
         return Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path.name}: not a readable YAML file: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadInput(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"{path.name}: {key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"
+        ) from error

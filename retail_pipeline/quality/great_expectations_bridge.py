@@ -6,9 +6,10 @@ Great Expectations takes seconds to import, so it is imported where a check runs
 import logging
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sqlglot
 from sqlglot import exp
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 BATCH = "batch_under_test"
 SAMPLE_ROWS = 20
 """Offending rows that are shown; the rest is counted."""
+
+_data_sources: MutableMapping[Warehouse, Any] = WeakKeyDictionary()
+"""One for each warehouse, as its engine is: a new one connects twice, which takes as long as testing a mart."""
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,29 @@ def evaluate(warehouse: Warehouse, suite: Suite, load_ids: Iterable[str] = ()) -
 
 def _validate(warehouse: Warehouse, suite: Suite, load_ids: list[str]) -> dict[str, "ExpectationValidationResult"]:
     gx = _great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
-    url = warehouse.url.render_as_string(hide_password=False)
-    add = context.data_sources.add_sqlite if warehouse.is_sqlite else context.data_sources.add_sql
-    source = add("warehouse", connection_string=url)
+    expectations = expectations_of(warehouse, suite, load_ids)
+    source = _data_source(gx, warehouse)
     # A table, not a query: to know a query's columns, Great Expectations fetches all of its rows.
-    batch = source.add_table_asset(suite.table).add_batch_definition_whole_table("all").get_batch()
-    built = [_built(gx, expectation, suite, warehouse, load_ids) for expectation in suite.expectations]
-    outcome = batch.validate(
-        gx.ExpectationSuite(suite.table, expectations=built),
-        result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
-    )
+    asset = source.add_table_asset(suite.table)
+    try:
+        batch = asset.add_batch_definition_whole_table("all").get_batch()
+        outcome = batch.validate(
+            gx.ExpectationSuite(suite.table, expectations=expectations),
+            result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
+        )
+    finally:
+        source.delete_asset(suite.table)
     return {result.expectation_config.meta["name"]: result for result in outcome.results}
+
+
+def _data_source(gx: Any, warehouse: Warehouse) -> Any:
+    if warehouse not in _data_sources:
+        context = gx.get_context(mode="ephemeral")
+        context.variables.progress_bars = {"globally": False}
+        url = warehouse.url.render_as_string(hide_password=False)
+        add = context.data_sources.add_sqlite if warehouse.is_sqlite else context.data_sources.add_sql
+        _data_sources[warehouse] = add("warehouse", connection_string=url)
+    return _data_sources[warehouse]
 
 
 def _great_expectations() -> Any:
@@ -74,6 +88,12 @@ def _great_expectations() -> Any:
         import great_expectations
         import great_expectations.expectations
     return great_expectations
+
+
+def expectations_of(warehouse: Warehouse, suite: Suite, load_ids: list[str]) -> list[Any]:
+    """A suite's expectations as Great Expectations has them; raises where it knows no such class or argument."""
+    gx = _great_expectations()
+    return [_built(gx, expectation, suite, warehouse, load_ids) for expectation in suite.expectations]
 
 
 def _built(gx: Any, expectation: Expectation, suite: Suite, warehouse: Warehouse, load_ids: list[str]) -> Any:
