@@ -32,7 +32,8 @@ class Expectation(_Strict):
 
     @model_validator(mode="after")
     def _either_class_or_query(self) -> "Expectation":
-        if (self.query is None) == (self.expect == "UnexpectedRowsExpectation"):
+        by_query = self.expect == "UnexpectedRowsExpectation" and not self.arguments
+        if (self.query is not None) != by_query:
             raise ValueError("give either `expect` with `arguments`, or `query`")
         return self
 
@@ -42,12 +43,17 @@ class Suite(_Strict):
 
     table: str
     asset: str = ""
-    loads_by: str | None = None
+    loads_by: str = "load_id"
     expectations: list[Expectation]
 
     @property
     def asset_name(self) -> str:
         return self.asset or self.table
+
+    @property
+    def is_of_loads(self) -> bool:
+        """Whether it tests the rows of loads, told by the column `loads_by`, rather than the whole table."""
+        return not self.table.startswith("mart_")
 
 
 @cache

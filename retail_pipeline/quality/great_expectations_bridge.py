@@ -76,7 +76,7 @@ def _data_source(gx: Any, warehouse: Warehouse) -> Any:
         context.variables.progress_bars = {"globally": False}
         url = warehouse.url.render_as_string(hide_password=False)
         add = context.data_sources.add_sqlite if warehouse.is_sqlite else context.data_sources.add_sql
-        _data_sources[warehouse] = add("warehouse", connection_string=url)
+        _data_sources[warehouse] = add("warehouse", connection_string=url, kwargs={"pool_pre_ping": True})
     return _data_sources[warehouse]
 
 
@@ -101,30 +101,32 @@ def _built(gx: Any, expectation: Expectation, suite: Suite, warehouse: Warehouse
 
     from retail_pipeline.quality.no_rows import ExpectNoRows, counted
 
+    stated = {"severity": expectation.severity, "meta": {"name": expectation.name}}
+    if expectation.query:
+        query = counted(_about_the_batch(expectation.query, suite, load_ids), SAMPLE_ROWS)
+        return ExpectNoRows(query=translate(query, warehouse.engine.dialect, schema()), **stated)
+    kind = getattr(gx.expectations, expectation.expect)
     arguments = dict(expectation.arguments)
     if arguments.get("column_list") == "declared":
         arguments["column_list"] = list(schema()[suite.table])
-    if expectation.query:
-        kind = ExpectNoRows
-        query = counted(_parsed(expectation.query, load_ids), SAMPLE_ROWS)
-        arguments["unexpected_rows_query"] = _translated(query, suite, warehouse)
-    else:
-        kind = getattr(gx.expectations, expectation.expect)
-    if "row_condition" in kind.__fields__ and not suite.table.startswith("mart_"):
-        arguments["row_condition"] = Column(suite.loads_by or "load_id").is_in(load_ids)
-    return kind(**arguments, severity=expectation.severity, meta={"name": expectation.name})
+    if suite.is_of_loads and "row_condition" in kind.__fields__:
+        arguments["row_condition"] = Column(suite.loads_by).is_in(load_ids)
+    return kind(**arguments, **stated)
 
 
-def _parsed(query: str, load_ids: list[str]) -> exp.Query:
-    loads = ", ".join(exp.Literal.string(load_id).sql("mysql") for load_id in load_ids) or "NULL"
-    return sqlglot.parse_one(query.replace("{batch}", BATCH).replace("{loads}", loads), read="mysql")
-
-
-def _translated(query: exp.Query, suite: Suite, warehouse: Warehouse) -> str:
-    known = schema() | {BATCH: schema()[suite.table]}
-    # Great Expectations gives the batch a name of its own unless the query joins: then one must name it oneself.
-    batch = "{batch}" if query.find(exp.Join) else "(SELECT * FROM {batch})"
-    return translate(query, warehouse.engine.dialect, known).replace(BATCH, batch)
+def _about_the_batch(query: str, suite: Suite, load_ids: list[str]) -> exp.Query:
+    """The query with the rows under test in the place of `{batch}`, cut down to the columns that it names."""
+    loads = [exp.Literal.string(load_id) for load_id in load_ids] or [exp.null()]
+    listed = ", ".join(load.sql("mysql") for load in loads)
+    parsed = sqlglot.parse_one(query.replace("{batch}", BATCH).replace("{loads}", listed), read="mysql")
+    named = {column.name for column in parsed.find_all(exp.Column)}
+    batch = exp.select(*(column for column in schema()[suite.table] if column in named)).from_(suite.table)
+    if suite.is_of_loads:
+        batch = batch.where(exp.column(suite.loads_by).isin(*loads))
+    for table in list(parsed.find_all(exp.Table)):
+        if table.name == BATCH:
+            table.replace(batch.subquery(table.alias_or_name))
+    return parsed
 
 
 def _verdict(result: "ExpectationValidationResult") -> Verdict:

@@ -2,8 +2,7 @@
 
 from typing import Any, ClassVar
 
-from great_expectations.expectations import UnexpectedRowsExpectation
-from great_expectations.expectations.row_conditions import RowConditionType
+from great_expectations.expectations.expectation import BatchExpectation
 from sqlglot import exp
 
 NUMBER_OF_ROWS = "unexpected_rows"
@@ -15,18 +14,19 @@ def counted(query: exp.Query, first: int) -> exp.Query:
     return exp.select("*", number).from_(query.subquery("unexpected")).limit(first)
 
 
-class ExpectNoRows(UnexpectedRowsExpectation):
-    """That a `counted` query finds nothing.
+class ExpectNoRows(BatchExpectation):
+    """That a `counted` query finds nothing. The result is that of Great Expectations' row by row expectations.
 
-    Its parent runs a query twice, for the rows and for their number. The result is that of Great Expectations' row by
-    row expectations.
+    Great Expectations' own UnexpectedRowsExpectation runs its query twice, for the rows and for their number, and lets
+    it read every column of the batch, which takes MySQL twice as long.
     """
 
-    row_condition: RowConditionType = None
-    metric_dependencies: ClassVar[tuple[str, ...]] = ("unexpected_rows_query.table",)
+    query: str
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("query.table",)
+    success_keys: ClassVar[tuple[str, ...]] = ("query",)
 
     def _validate(self, metrics: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:
-        rows = metrics["unexpected_rows_query.table"]
+        rows = metrics["query.table"]
         number = rows[0][NUMBER_OF_ROWS] if rows else 0
         sample = [{name: value for name, value in row.items() if name != NUMBER_OF_ROWS} for row in rows]
         return {"success": not rows, "result": {"unexpected_count": number, "partial_unexpected_list": sample}}

@@ -1,0 +1,50 @@
+"""The command: `python -m benchmarks [NAME]...` measures and writes the report."""
+
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from benchmarks.bench import Bench
+from benchmarks.comparison import measure
+from benchmarks.comparisons import NAMES, comparison
+from benchmarks.machine import facts
+from benchmarks.report import report
+
+REPORT = Path(__file__).with_name("REPORT.md")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(NAMES))
+@click.option("--runs", default=3, type=click.IntRange(min=1), help="Runs of each side; medians are compared.")
+@click.option(
+    "--database",
+    metavar="URL",
+    default="",
+    envvar="RETAIL_BENCH_DATABASE_URL",
+    help="A MySQL or MariaDB server, such as mysql+pymysql://root@127.0.0.1; each run has a database of its own on it, "
+    "dropped afterwards. Left out: SQLite.",
+)
+@click.option(
+    "--data",
+    metavar="FOLDER",
+    type=click.Path(exists=True, file_okay=False, path_type=Path, resolve_path=True),
+    envvar="RETAIL_TEST_DATA",
+    help="Folder with the UCI Online Retail data, data.csv.xz and by_day.tar.xz. Left out: a made-up export.",
+)
+@click.option("--lines", default=200_000, type=click.IntRange(min=1), help="Lines of the smaller file of `memory`.")
+@click.option(
+    "--output", metavar="FILE", default=REPORT, type=click.Path(path_type=Path), help="Where the report goes."
+)
+def main(names: tuple[str, ...], runs: int, database: str, data: Path | None, lines: int, output: Path) -> None:
+    """Measure the comparisons that are named, or all, and write one report."""
+    known = facts(database)
+    with tempfile.TemporaryDirectory(prefix="retail-bench-") as scratch:
+        bench = Bench(Path(scratch), database, data, lines)
+        measured = [measure(name, comparison(name)(bench), runs) for name in names or NAMES]
+    output.write_text(report(measured, known, datetime.now(UTC).date()), encoding="utf-8")
+    click.echo(f"The report is in {output}", err=True)
+
+
+main(prog_name="python -m benchmarks")

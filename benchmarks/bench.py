@@ -1,0 +1,100 @@
+"""What a comparison is given: exports, and a way to ingest them into a place where nothing was before."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from benchmarks import exports
+from benchmarks.comparison import Cost
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline_tests.end_to_end.commands import environment
+from retail_pipeline_tests.servers import database_url
+
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+"""What `ru_maxrss` counts in, by getrusage(2)."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """`server` is the URL of a MySQL-protocol server, or empty for SQLite; `data` a folder with the UCI data."""
+
+    scratch: Path
+    server: str
+    data: Path | None
+    lines: int
+
+    @cached_property
+    def exports(self) -> exports.Exports:
+        """About half a million order lines, as one file and as a file per day."""
+        click.echo("Unpacking the UCI data" if self.data else "Making up an export", err=True)
+        folder = self.scratch / "exports"
+        folder.mkdir()
+        return exports.real(self.data, folder) if self.data else exports.made_up(folder)
+
+    def export_of(self, lines: int) -> Path:
+        """A made-up export of about so many lines."""
+        click.echo(f"Making up an export of about {lines:,} lines", err=True)
+        path = self.scratch / f"{lines}_lines.csv"
+        exports.write_lines(path, lines)
+        return path
+
+    def ingest(self, *files: Path) -> Cost:
+        """Runs `retail ingest` as a process of its own, from an empty RETAIL_HOME and an empty database."""
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder, self._empty_database() as url:
+            home = Path(folder, "home")
+            command = [sys.executable, "-m", "retail_pipeline", "ingest", *map(str, files)]
+            # In the folder, where no .env file is.
+            seconds, usage = _run(command, Path(folder), environment(home, RETAIL_DATABASE_URL=url))
+            return Cost(
+                seconds=seconds,
+                cpu_seconds=usage.ru_utime + usage.ru_stime,
+                peak_mib=usage.ru_maxrss * MAXRSS_BYTES / 2**20,
+                lines=_lines_loaded(home, url),
+            )
+
+    @contextmanager
+    def _empty_database(self) -> Iterator[str]:
+        if not self.server:
+            yield ""
+            return
+        with database_url(self.server, "retail_bench") as url:
+            yield url
+
+
+def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage"]:
+    """The wall time and the resources of one process, where RUSAGE_CHILDREN would tell of all so far.
+
+    What it says of peak memory begins with the size of this process, which is smaller as long as it holds no data.
+    """
+    with tempfile.TemporaryFile("w+") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(
+            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            output.seek(0)
+            said = "".join(output.readlines()[-20:])
+            raise click.ClickException(f"`retail ingest` ended with status {process.returncode}:\n{said}")
+    return seconds, usage
+
+
+def _lines_loaded(home: Path, url: str) -> int:
+    warehouse = Warehouse(Settings(_env_file=None, home=home, database_url=url))
+    try:
+        with warehouse.reading() as connection:
+            return sum(entry["rows_loaded"] for entry in ledger.entries(connection))
+    finally:
+        warehouse.engine.dispose()

@@ -1,0 +1,41 @@
+"""What the benchmarks compute from their runs, and the daily files that they make."""
+
+import csv
+from datetime import date
+
+import pytest
+
+from benchmarks.comparison import Comparison, Cost, Measured, Side
+from benchmarks.exports import cut_by_day
+from benchmarks.report import report
+from retail_pipeline.demo.sample import sample_rows
+
+
+@pytest.fixture
+def measured() -> Measured:
+    base, contender = (Side(label, lambda: pytest.fail("measured already")) for label in ("one file", "many files"))
+    comparison = Comparison("Many files against one", base, contender, figure="seconds", target=3, same_lines=True)
+    seconds = {"base": (10, 20, 40), "contender": (50, 30, 80)}
+    return Measured("files", comparison, **{side: [Cost(s, s, 400, 7) for s in seconds[side]] for side in seconds})
+
+
+def test_the_ratio_is_of_medians_and_its_range_of_neighbouring_runs(measured):
+    assert (measured.ratio, measured.ratios, measured.met) == (2.5, [5, 1.5, 2], True)
+
+
+def test_the_report_holds_the_ratio_its_range_the_target_and_every_run(measured):
+    lines = report([measured], {"Python": "3.11"}, date(2011, 12, 9)).splitlines()
+    assert "| `files` | 2.50 | 1.50 to 5.00 | ≤ 3 | met |" in lines
+    assert "| 2 | many files | 30.0 | 30.0 | 400 | 7 |" in lines
+    assert "| median | one file | 20.0 | 20.0 | 400 |  |" in lines
+
+
+def test_daily_files_hold_the_rows_of_the_one_file(tmp_path):
+    exports = cut_by_day(sample_rows(orders=40, seed=1), tmp_path)
+
+    def invoices_and_quantities(*paths):
+        rows = [row for path in paths for row in csv.reader(path.open(encoding="cp1252", newline="")) if row[0]]
+        return sorted((row[0], row[1], row[3]) for row in rows if row[0] != "InvoiceNo")
+
+    assert len(exports.days) > 1
+    assert invoices_and_quantities(*exports.days) == invoices_and_quantities(exports.whole)
