@@ -24,6 +24,8 @@ in one at a time. A deployment brings its own."""
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's log is in the web UI; what matters of it is told at the end."""
 
+UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+"""What a run in this process can be before it has ended; NOT_STARTED for an instant, after its row was written."""
 
 PROCESS_TAG = "retail/process"
 """Host and id of the process that a run lives in."""
@@ -65,8 +67,7 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
 
 def _close_abandoned_runs(instance: dg.DagsterInstance) -> None:
     """A run whose process was killed can't say so itself, and would be shown as running for ever."""
-    running = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
-    for run in instance.get_runs(filters=running):
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
         host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
         if host == socket.gethostname() and not _is_alive(int(process)):
             instance.report_run_failed(run, "The process that it ran in is gone.")

@@ -1,6 +1,8 @@
 """`retail ingest`, killed as the power goes."""
 
+import os
 import random
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +12,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from retail_pipeline.definitions import defs
+from retail_pipeline.defs.runs import PROCESS_TAG, UNFINISHED, open_instance
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.settings import Settings
 from retail_pipeline_tests.end_to_end.commands import environment, retail
@@ -45,3 +49,20 @@ def test_an_ingest_that_was_killed_again_and_again_ends_as_if_undisturbed(tmp_pa
 
     with dg.DagsterInstance.from_config(str(Settings(home=home).dagster_home)) as instance:
         assert {run.status for run in instance.get_runs()} <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
+
+
+@pytest.mark.parametrize("status", UNFINISHED)
+def test_a_run_whose_process_is_gone_is_told_as_failed_however_far_it_had_come(tmp_path, status):
+    settings = Settings(home=tmp_path)
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    with open_instance(settings) as instance:
+        dead, alive = (
+            instance.create_run_for_job(
+                defs.resolve_job_def("ingest"), status=status, tags={PROCESS_TAG: f"{socket.gethostname()}:{process}"}
+            ).run_id
+            for process in (gone.pid, os.getpid())
+        )
+    with open_instance(settings) as instance:
+        assert instance.get_run_by_id(dead).status == dg.DagsterRunStatus.FAILURE
+        assert instance.get_run_by_id(alive).status == status
