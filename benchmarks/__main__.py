@@ -42,7 +42,8 @@ def main(names: tuple[str, ...], runs: int, database: str, data: Path | None, li
     known = facts(database)
     with tempfile.TemporaryDirectory(prefix="retail-bench-") as scratch:
         bench = Bench(Path(scratch), database, data, lines)
-        measured = [measure(name, comparison(name)(bench), runs) for name in names or NAMES]
+        with bench.cleanups:
+            measured = [measure(name, comparison(name)(bench), runs) for name in names or NAMES]
     output.write_text(report(measured, known, datetime.now(UTC).date()), encoding="utf-8")
     click.echo(f"The report is in {output}", err=True)
 

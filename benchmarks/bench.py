@@ -6,8 +6,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -32,6 +32,8 @@ class Bench:
     server: str
     data: Path | None
     lines: int
+    shops: "dict[int, Shop]" = field(default_factory=dict)
+    cleanups: ExitStack = field(default_factory=ExitStack)
 
     @cached_property
     def exports(self) -> exports.Exports:
@@ -51,16 +53,20 @@ class Bench:
     def ingest(self, *files: Path) -> Cost:
         """Runs `retail ingest` as a process of its own, from an empty RETAIL_HOME and an empty database."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder, self._empty_database() as url:
-            home = Path(folder, "home")
-            command = [sys.executable, "-m", "retail_pipeline", "ingest", *map(str, files)]
-            # In the folder, where no .env file is.
-            seconds, usage = _run(command, Path(folder), environment(home, RETAIL_DATABASE_URL=url))
-            return Cost(
-                seconds=seconds,
-                cpu_seconds=usage.ru_utime + usage.ru_stime,
-                peak_mib=usage.ru_maxrss * MAXRSS_BYTES / 2**20,
-                lines=_lines_loaded(home, url),
-            )
+            return Shop(Path(folder), url, files[0]).ingest(*files)
+
+    def shop_with_history(self, years: int) -> "Shop":
+        """A shop that has ingested so many years of order lines; made once, kept until the benchmarks end."""
+        if years not in self.shops:
+            click.echo(f"Ingesting {years} years of history", err=True)
+            folder = self.scratch / f"{years}_years"
+            folder.mkdir()
+            files = [folder / f"{back}_years_ago.csv" for back in reversed(range(years))]
+            for back, path in zip(reversed(range(years)), files, strict=True):
+                exports.write_year(self.exports.whole, path, back)
+            self.shops[years] = Shop(folder, self.cleanups.enter_context(self._empty_database()), self.exports.whole)
+            self.shops[years].ingest(*files)
+        return self.shops[years]
 
     @contextmanager
     def _empty_database(self) -> Iterator[str]:
@@ -69,6 +75,36 @@ class Bench:
             return
         with database_url(self.server, "retail_bench") as url:
             yield url
+
+
+@dataclass
+class Shop:
+    """A RETAIL_HOME in a folder and a database, and how many days were ingested after the last one of `whole`."""
+
+    folder: Path
+    url: str
+    whole: Path
+    days: int = 0
+
+    def ingest(self, *files: Path) -> Cost:
+        """Runs `retail ingest` as a process of its own."""
+        home = self.folder / "home"
+        command = [sys.executable, "-m", "retail_pipeline", "ingest", *map(str, files)]
+        # In the folder, where no .env file is.
+        seconds, usage = _run(command, self.folder, environment(home, RETAIL_DATABASE_URL=self.url))
+        return Cost(
+            seconds=seconds,
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            peak_mib=usage.ru_maxrss * MAXRSS_BYTES / 2**20,
+            lines=_lines_loaded(home, self.url),
+        )
+
+    def ingest_next_day(self) -> Cost:
+        """Runs `retail ingest` with one more day of 2,000 order lines."""
+        self.days += 1
+        path = self.folder / f"day_{self.days}.csv"
+        exports.write_next_day(self.whole, path, self.days)
+        return self.ingest(path)
 
 
 def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage"]:

@@ -6,7 +6,7 @@ import shutil
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from retail_pipeline.demo.sample import HEADER, sample_rows, write_sample
 UCI_LINES = 541_909
 LINES_PER_ORDER = 16.4  # of the sample, with its returns and bookings
 SEED = 2010
-WHEN, CUSTOMER = HEADER.index("InvoiceDate"), HEADER.index("CustomerID")
+INVOICE, WHEN, CUSTOMER = (HEADER.index(name) for name in ("InvoiceNo", "InvoiceDate", "CustomerID"))
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,37 @@ def cut_by_day(rows: Iterable[list[str]], folder: Path) -> Exports:
             with (days / f"{_moment(lines[0]):%Y-%m-%d}.csv").open("x", encoding="cp1252", newline="") as daily:
                 csv.writer(daily).writerows([HEADER, *map(_as_daily, lines)])
     return Exports("a made-up export", whole, sorted(days.glob("*.csv")))
+
+
+def write_year(whole: Path, path: Path, years_back: int) -> None:
+    """Writes the one file's order lines as they would have been some years earlier, with invoice numbers of their own.
+
+    Customers and products stay the same: the same shop, for longer.
+    """
+    with whole.open(encoding="cp1252", newline="") as file, path.open("w", encoding="cp1252", newline="") as earlier:
+        rows, writer = csv.reader(file), csv.writer(earlier)
+        writer.writerow(next(rows))
+        for row in rows:
+            if moment := _moment(row):
+                row[WHEN] = f"{moment.month}/{moment.day}/{moment.year - years_back} {moment:%H:%M}"
+            row[INVOICE] += f"Y{years_back}"
+            writer.writerow(row)
+
+
+def write_next_day(whole: Path, path: Path, number: int, lines: int = 2000) -> None:
+    """Writes so many order lines of the one file as if they were those of the `number`th day after its last one."""
+    with whole.open(encoding="cp1252", newline="") as file:
+        rows = list(csv.reader(file))
+    last = max(filter(None, map(_moment, rows[-lines:])))
+    day = last + timedelta(days=number)
+    with path.open("w", encoding="cp1252", newline="") as daily:
+        writer = csv.writer(daily)
+        writer.writerow(rows[0])
+        for row in rows[number * lines : (number + 1) * lines]:
+            if moment := _moment(row):
+                row[WHEN] = f"{day:%Y-%m-%d} {moment:%H:%M:%S}"
+            row[INVOICE] += f"D{number}"
+            writer.writerow(row)
 
 
 def _orders(lines: int) -> int:

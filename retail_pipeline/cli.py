@@ -42,12 +42,26 @@ def ingest(files: tuple[Path, ...], source: str | None) -> None:
     sys.exit(ingest_files(files, source))
 
 
-@main.command()
-def loads() -> None:
+@main.group(invoke_without_command=True)
+@click.pass_context
+def loads(context: click.Context) -> None:
     """List the ledger: what every file held and what became of it."""
-    from retail_pipeline.reports import print_loads
+    if context.invoked_subcommand is None:
+        from retail_pipeline.reports import print_loads
 
-    print_loads()
+        print_loads()
+
+
+@loads.command("revert")
+@click.argument("load_id")
+def loads_revert(load_id: str) -> None:
+    """Take a load back out, and refresh the marts.
+
+    Lines that it replaced count again. The file is kept; ingest it again to have it back.
+    """
+    from retail_pipeline.ingestion import revert_load
+
+    sys.exit(revert_load(load_id))
 
 
 @main.command()
@@ -58,6 +72,19 @@ def quarantine(load_id: str, output: Path | None) -> None:
     from retail_pipeline.reports import print_quarantine
 
     print_quarantine(load_id, output)
+
+
+@main.command()
+@click.argument("measure")
+@click.option(
+    "--scope", metavar="PLACE", default="All countries", help="A country or a region; all of them if left out."
+)
+@click.option("--period", default="all time", help="A year (2011) or a month (2011-03); all time if left out.")
+def explain(measure: str, scope: str, period: str) -> None:
+    """Show what a measure means, its SQL, and its figure with the rows and loads it comes from."""
+    from retail_pipeline.explaining import print_explanation
+
+    print_explanation(measure, scope, period)
 
 
 @main.group()

@@ -1,4 +1,4 @@
-"""What `retail ingest` and `retail marts refresh` do: land files, run the job, say what came of it."""
+"""What `retail ingest`, `retail loads revert` and `retail marts refresh` do: change the tables, say what came of it."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -19,6 +19,7 @@ from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import Progress as LoadProgress
+from retail_pipeline.warehouse.loading import revert
 from retail_pipeline.warehouse.migrations import ensure_current
 
 if TYPE_CHECKING:
@@ -69,6 +70,16 @@ def refresh_marts(*, full: bool = False) -> int:
     with _working("Checking and refreshing marts"), open_instance(settings) as instance:
         outcome = run_refresh(instance, full=full)
     return _tell([outcome])
+
+
+def revert_load(load_id: str) -> int:
+    """Takes a load back out and refreshes the marts; returns the exit status."""
+    warehouse = Warehouse(Settings())
+    ensure_current(warehouse)
+    with warehouse.alone():
+        revert(warehouse, load_id)
+    click.echo(f"{load_id} is taken back out.")
+    return refresh_marts()
 
 
 def _land(warehouse: Warehouse, files: Sequence[Path], source: str | None) -> tuple[list[str], list[BadInput]]:

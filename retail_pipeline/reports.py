@@ -25,7 +25,7 @@ LOADS_SHOWN = 20
 
 def print_loads() -> None:
     """The ledger, a line per load in landing order."""
-    with _warehouse().reading() as connection:
+    with open_warehouse().reading() as connection:
         entries = ledger.entries(connection)
     if not entries:
         click.echo("There are no loads yet; `retail ingest FILE` makes one.")
@@ -52,7 +52,7 @@ def print_loads() -> None:
 def print_quarantine(load_id: str, output: Path | None) -> None:
     """The rows of a load that are held back, on the screen or in a CSV file."""
     shown = [column for column in quarantined_lines.columns if column.name != "load_id"]
-    with _warehouse().reading() as connection:
+    with open_warehouse().reading() as connection:
         ledger.entry(connection, load_id)
         query = sa.select(*shown).where(quarantined_lines.c.load_id == load_id).order_by(quarantined_lines.c.line_no)
         rows = connection.execute(query).all()
@@ -132,7 +132,8 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     console.print(table)
 
 
-def _warehouse() -> Warehouse:
+def open_warehouse() -> Warehouse:
+    """The warehouse of the settings, with its tables in order."""
     warehouse = Warehouse(Settings())
     ensure_current(warehouse)
     return warehouse

@@ -12,8 +12,8 @@ from retail_pipeline.warehouse import ledger
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
-MART_SUITES = [suite for suite in suites() if suite.asset_name.startswith("mart_")]
-LOAD_SUITES = [suite for suite in suites() if suite not in MART_SUITES]
+MART_SUITES = [suite for suite in suites() if not suite.is_of_loads]
+LOAD_SUITES = [suite for suite in suites() if suite.is_of_loads]
 
 
 def _specs(chosen: Iterable[Suite]) -> list[dg.AssetCheckSpec]:

@@ -15,28 +15,55 @@ from sqlglot import exp
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.warehouse.exact import ExactDecimal
-from retail_pipeline.warehouse.tables import CODE, LOAD_ID, MYSQL, SECOND, TOTAL, metadata
+from retail_pipeline.warehouse.geography import country_rows
+from retail_pipeline.warehouse.tables import CODE, INSTANT, LOAD_ID, MYSQL, SECOND, TOTAL, metadata
 
 FOLDER = Path(__file__).parent
 
-TYPES: dict[str, sa.types.TypeEngine] = {
-    "load": LOAD_ID,
-    "code": CODE,
-    "key": sa.String(130),  # a source, a slash and a code
-    "name": sa.String(100),
-    "text": sa.String(500),
-    "currency": sa.String(3),
-    "date": sa.Date(),
-    "time": SECOND,
-    "count": sa.BigInteger(),
-    "units": ExactDecimal(18, 3),
-    "money": TOTAL,
-    "ratio": ExactDecimal(12, 6),
+
+@dataclass(frozen=True)
+class ColumnType:
+    """What a type named in YAML is in the database, what it is counted in, and how spreadsheets would write it."""
+
+    stored: sa.types.TypeEngine
+    unit: str = ""
+    format: str = ""
+
+
+TYPES: dict[str, ColumnType] = {
+    "load": ColumnType(LOAD_ID),
+    "code": ColumnType(CODE),  # ids are text, lest a BI tool adds them up
+    "key": ColumnType(sa.String(130)),  # a source, a slash and a code
+    "name": ColumnType(sa.String(100)),
+    "text": ColumnType(sa.String(500)),
+    "currency": ColumnType(sa.String(3)),
+    "date": ColumnType(sa.Date()),
+    "time": ColumnType(SECOND),
+    "instant": ColumnType(INSTANT),
+    "flag": ColumnType(sa.SmallInteger()),
+    "count": ColumnType(sa.BigInteger(), "count", "#,##0"),
+    "decimal": ColumnType(ExactDecimal(12, 1), "", "#,##0.0"),
+    "units": ColumnType(ExactDecimal(18, 3), "units", "#,##0.###"),
+    "money": ColumnType(TOTAL, "currency", "#,##0.00"),
+    "ratio": ColumnType(ExactDecimal(12, 6), "ratio", "0.0%"),
 }
-"""What a column's type in YAML is in the database. Ids are text, lest a BI tool adds them up."""
 
 TypeName = Literal[
-    "load", "code", "key", "name", "text", "currency", "date", "time", "count", "units", "money", "ratio"
+    "load",
+    "code",
+    "key",
+    "name",
+    "text",
+    "currency",
+    "date",
+    "time",
+    "instant",
+    "flag",
+    "count",
+    "decimal",
+    "units",
+    "money",
+    "ratio",
 ]
 
 
@@ -45,13 +72,32 @@ class _Described(BaseModel):
 
 
 class Measure(_Described):
-    """A measure; see measures.yaml for what `lines`, `rollup` and `formula` are."""
+    """A measure; see measures.yaml for what `lines`, `rollup`, `per_customer`, `formula` and `summable` are."""
 
+    label: str
     definition: str
-    type: TypeName
+    type: Literal["count", "units", "money", "ratio"]
+    unit: str = ""
+    summable: bool
     lines: str | None = None
     rollup: str | None = None
+    per_customer: str | None = None
     formula: str | None = None
+
+    @property
+    def counted_in(self) -> str:
+        """Its unit; `currency` stands for the row's currency."""
+        return self.unit or TYPES[self.type].unit
+
+    @property
+    def format(self) -> str:
+        """How spreadsheets would write it."""
+        return TYPES[self.type].format
+
+    @property
+    def sql(self) -> str:
+        """How it is computed, as people read it: over order lines, over a customer's totals, or over measures."""
+        return self.lines or self.formula or self.per_customer or ""
 
 
 class MartColumn(_Described):
@@ -62,21 +108,45 @@ class MartColumn(_Described):
     nullable: bool = False
 
 
+class Parts(_Described):
+    """A refresh that makes anew those rows of a mart whose columns `parts` are those of changed lines.
+
+    `also`, a query over marts and over `touched_lines` and `touched_loads`, finds further parts, or all of them where
+    lines don't have the columns.
+    """
+
+    parts: tuple[str, ...]
+    also: str | None = None
+
+
 class _MartFile(_Described):
     description: str
     grain: list[str]
+    refresh: Parts | Literal["additive", "whole"] = "whole"
+    indexes: list[list[str]] = []
     columns: list[str | dict[str, dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Mart:
-    """A mart: `query` is its SQL in MySQL's dialect with measures written out, its columns in the table's order."""
+    """A mart: `query` is its SQL in MySQL's dialect with measures written out, its columns in the table's order.
+
+    `refresh` says what a refresh does: make the whole mart anew, or parts of it, or add what came and subtract what
+    went, where every column that isn't of the grain is a sum over invoices, or the first or last of something.
+    """
 
     name: str
     description: str
     grain: tuple[str, ...]
     columns: dict[str, MartColumn]
     query: exp.Query
+    refresh: Parts | Literal["additive", "whole"]
+    indexes: tuple[tuple[str, ...], ...]
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether it is a mart, rather than totals that other marts are computed from."""
+        return self.name.startswith("mart_")
 
     @cached_property
     def reads(self) -> frozenset[str]:
@@ -86,9 +156,12 @@ class Mart:
 
     @cached_property
     def definition(self) -> str:
-        """A hash that changes when the mart's SQL or its columns do."""
+        """A hash that changes when the mart's SQL or its columns do, or those of what it is computed from."""
         columns = [(name, column.type, column.nullable) for name, column in self.columns.items()]
-        return sha256(repr((self.query.sql("mysql"), self.grain, columns)).encode()).hexdigest()
+        upstream = [marts()[name].definition for name in sorted(self.reads & marts().keys())]
+        places = country_rows() if "countries" in self.reads else []
+        described = (self.query.sql("mysql"), self.grain, self.indexes, columns, upstream, places)
+        return sha256(repr(described).encode()).hexdigest()
 
     def table(self, name: str | None = None) -> sa.Table:
         """The mart's table; its grain is its primary key unless part of it can be empty."""
@@ -99,7 +172,7 @@ class Mart:
             *(
                 sa.Column(
                     column,
-                    TYPES[described.type],
+                    TYPES[described.type].stored,
                     nullable=described.nullable,
                     primary_key=keyed and column in self.grain,
                     autoincrement=False,
@@ -107,6 +180,7 @@ class Mart:
                 )
                 for column, described in self.columns.items()
             ),
+            *(sa.Index(f"ix_{self.name}_{'_'.join(index)}"[:64], *index) for index in self.indexes),
             comment=self.description,
             **MYSQL,
         )
@@ -121,13 +195,27 @@ def measures() -> dict[str, Measure]:
     }
 
 
+def formula(name: str) -> str | None:
+    """A measure's formula with those of the measures that it names written out; None where it is no formula."""
+    stated = measures()[name].formula
+    if stated is None:
+        return None
+
+    def written_out(node: exp.Expression) -> exp.Expression:
+        inner = formula(node.name) if isinstance(node, exp.Column) and node.name in measures() else None
+        return exp.paren(sqlglot.parse_one(inner, read="mysql"), copy=False) if inner else node
+
+    return sqlglot.parse_one(stated, read="mysql").transform(written_out).sql("mysql")
+
+
 @cache
 def marts() -> dict[str, Mart]:
     """The marts by name, each after those that it reads.
 
     Raises BadInput, naming file and key, where a description or its SQL can't be used.
     """
-    found = {path.stem: _read_mart(path) for path in sorted(FOLDER.glob("mart_*.sql"))}
+    found = {path.stem: _read_mart(path, _parsed(path)) for path in sorted(FOLDER.glob("*.sql"))}
+    found["mart_measures"] = _read_mart(FOLDER / "mart_measures.sql", _measures_as_rows())
     order = TopologicalSorter({mart.name: mart.reads & found.keys() for mart in found.values()}).static_order()
     return {name: found[name] for name in order}
 
@@ -140,19 +228,43 @@ def schema() -> dict[str, dict[str, str]]:
     return {table.name: {column.name: column.type.compile(dialect) for column in table.columns} for table in described}
 
 
-def _read_mart(path: Path) -> Mart:
+def _read_mart(path: Path, query: exp.Query) -> Mart:
     described_in = path.with_suffix(".yaml")
     if not described_in.exists():
         raise BadInput(f"{path.name} has no description: {described_in.name} is missing")
     content = _validated(_MartFile, _yaml(described_in.name), described_in)
     columns = dict(_column(item, described_in) for item in content.columns)
-    if unknown := [name for name in content.grain if name not in columns]:
-        raise BadInput(f"{described_in.name}: grain: {unknown[0]!r} is no column of the mart")
+    for key, names in (("grain", content.grain), *(("indexes", index) for index in content.indexes)):
+        if unknown := [name for name in names if name not in columns]:
+            raise BadInput(f"{described_in.name}: {key}: {unknown[0]!r} is no column of the mart")
+    indexes = tuple(map(tuple, content.indexes))
+    written_out = _with_measures(query, path.name)
+    return Mart(path.stem, content.description, tuple(content.grain), columns, written_out, content.refresh, indexes)
+
+
+def _parsed(path: Path) -> exp.Query:
     try:
-        query = sqlglot.parse_one(path.read_text(encoding="utf-8"), read="mysql")
+        return sqlglot.parse_one(path.read_text(encoding="utf-8"), read="mysql")
     except sqlglot.ParseError as error:
         raise BadInput(f"{path.name}: {error}") from error
-    return Mart(path.stem, content.description, tuple(content.grain), columns, _with_measures(query, path.name))
+
+
+def _measures_as_rows() -> exp.Query:
+    """The catalogue of measures as a query, so that it is a table like any other."""
+    rows = (
+        {
+            "measure": name,
+            "label": measure.label,
+            "definition": measure.definition,
+            "unit": measure.counted_in,
+            "format": measure.format,
+            "is_summable": int(measure.summable),
+            "computed_by": measure.sql,
+        }
+        for name, measure in measures().items()
+    )
+    selects = (exp.select(*(exp.convert(value).as_(name) for name, value in row.items())) for row in rows)
+    return exp.select("*").from_(exp.union(*selects, distinct=False).subquery("measures"))
 
 
 def _column(item: str | dict[str, dict[str, Any]], path: Path) -> tuple[str, MartColumn]:
@@ -180,9 +292,14 @@ def _with_measures(query: exp.Query, file_name: str) -> exp.Query:
         if measure is None:
             raise BadInput(f"{file_name}: MEASURE({name}): measures.yaml has no such measure")
         read = node.find_ancestor(exp.Select).args["from_"].this
-        sql = measure.formula or (measure.lines if read.name == "order_lines" else measure.rollup or f"SUM({name})")
+        by_table = {
+            "order_lines": measure.lines,
+            "per_customer": measure.per_customer,
+            "running_buyers": measure.per_customer,
+        }
+        sql = formula(name) or by_table.get(read.name, measure.rollup or f"SUM({name})")
         if sql is None:
-            raise BadInput(f"{file_name}: MEASURE({name}) is not defined over order_lines")
+            raise BadInput(f"{file_name}: MEASURE({name}) is not defined over {read.name}")
         return (
             exp.paren(sqlglot.parse_one(sql, read="mysql"), copy=False)
             if measure.formula

@@ -3,6 +3,7 @@ SELECT
   o.invoice_no,
   o.invoice_date,
   DATE_FORMAT(o.invoice_date, '%Y-%m-01') AS month,
+  DATE_FORMAT(o.invoice_date, '%Y') AS year,
   o.country,
   c.iso2 AS country_code,
   COALESCE(c.region, 'Unknown') AS region,

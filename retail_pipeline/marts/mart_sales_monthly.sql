@@ -14,14 +14,14 @@ WITH months AS (
     MEASURE(adjustments_value) AS adjustments_value
   FROM mart_invoice_days
   GROUP BY month, country, country_code, region, currency
-), buyers AS (
+), per_customer AS (
   SELECT month, country, currency, customer_key, MEASURE(orders) AS orders
   FROM mart_invoice_days
   WHERE customer_key IS NOT NULL
   GROUP BY month, country, currency, customer_key
 ), came_back AS (
   SELECT month, country, currency, MEASURE(repeat_customers) AS repeat_customers
-  FROM buyers
+  FROM per_customer
   GROUP BY month, country, currency
 )
 SELECT
@@ -29,7 +29,11 @@ SELECT
   MEASURE(net_revenue) AS net_revenue,
   MEASURE(average_order_value) AS average_order_value,
   MEASURE(return_rate) AS return_rate,
-  COALESCE(came_back.repeat_customers, 0) AS repeat_customers
+  COALESCE(came_back.repeat_customers, 0) AS repeat_customers,
+  periods.days_covered,
+  periods.is_partial,
+  MEASURE(net_revenue_per_day) AS net_revenue_per_day
 FROM months
+JOIN mart_periods AS periods ON periods.period_type = 'month' AND periods.starts = months.month
 LEFT JOIN came_back
   ON came_back.month = months.month AND came_back.country = months.country AND came_back.currency = months.currency

@@ -1,44 +1,49 @@
 """Refreshing a mart: its query runs in the database, and its rows appear in one transaction."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import sqlalchemy as sa
+from sqlglot import exp
 
-from retail_pipeline.marts.catalogue import Mart, marts, schema
-from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.dialect import replace_table, translate
+from retail_pipeline.marts import incremental
+from retail_pipeline.marts.catalogue import Mart, Parts, marts, schema
+from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.warehouse.dialect import add_up, delete_parts, dialect_of, replaced_table, translate
+from retail_pipeline.warehouse.tables import lines_before, refresh_parts
+
+FEW_INVOICES, FEW = 1000, 0.25
+"""Changes of so many invoices, or of that share of the rows of mart_invoice_days, are worth an incremental refresh."""
 
 
 @dataclass(frozen=True)
 class Refresh:
-    """What a refresh did; `changed` is false where the mart already showed the newest lines."""
+    """What a refresh did; `way` is full, incremental or, where the mart already showed the newest lines, none."""
 
     rows: int
-    changed: bool
+    way: str
 
 
 def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
-    """Brings a mart up to date; with `full`, also where nothing it is computed from has changed."""
+    """Brings a mart up to date, by what changed where that is noted; with `full`, by making all of it anew."""
     with warehouse.writing() as connection:
         version = _version_of_inputs(connection, mart)
-        if not full and ledger.shown_versions(connection).get(mart.name) == (version, mart.definition):
-            return Refresh(_rows(connection, mart), changed=False)
-        rebuilt = _shows_another_definition(connection, mart)
-        table = mart.table(f"{mart.name}__next" if rebuilt else None)
-        if rebuilt:
-            table.drop(connection, checkfirst=True)
-            table.create(connection)
+        shown, definition = ledger.shown_versions(connection).get(mart.name, (-1, ""))
+        same_definition = definition == mart.definition
+        if not full and same_definition and shown == version:
+            return Refresh(_number_of_rows(connection, mart), "none")
+        if full or not same_definition or not _can_follow(connection, mart, shown):
+            way = "full"
+            _make_anew(connection, mart, with_table=not same_definition)
         else:
-            connection.execute(sa.delete(table))
-        select = translate(mart.query, connection.dialect, schema())
-        columns = ", ".join(mart.columns)
-        rows = connection.execute(
-            sa.text(f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM ({_literally(select)}) AS mart")  # noqa: S608
-        ).rowcount
-        if rebuilt:
-            replace_table(connection, table.name, mart.name)
+            way = "incremental"
+            follow = _make_parts_anew if isinstance(mart.refresh, Parts) else _add_difference
+            follow(connection, mart, shown)
+        rows = _number_of_rows(connection, mart)
         ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows)
-    return Refresh(rows, changed=True)
+        changes.forget_shown(connection, list(marts()))
+    return Refresh(rows, way)
 
 
 def stale(warehouse: Warehouse) -> list[str]:
@@ -55,15 +60,83 @@ def _version_of_inputs(connection: sa.Connection, mart: Mart) -> int:
     return min(read, default=ledger.version(connection))
 
 
-def _shows_another_definition(connection: sa.Connection, mart: Mart) -> bool:
-    shown = ledger.shown_versions(connection).get(mart.name)
-    return shown is None or shown[1] != mart.definition
+def _can_follow(connection: sa.Connection, mart: Mart, shown: int) -> bool:
+    if mart.refresh == "whole" or not changes.are_noted_since(connection, shown):
+        return False
+    number = changes.number_since(connection, shown)
+    return number <= FEW_INVOICES or number <= FEW * ledger.rows_shown(connection, "mart_invoice_days")
 
 
-def _rows(connection: sa.Connection, mart: Mart) -> int:
-    return connection.scalar(sa.select(sa.func.count()).select_from(mart.table()))
+def _make_anew(connection: sa.Connection, mart: Mart, *, with_table: bool) -> None:
+    if with_table:
+        with replaced_table(connection, mart.table, mart.name) as newcomer:
+            _insert(connection, mart, incremental.whole, into=newcomer)
+    else:
+        connection.execute(sa.delete(sa.table(mart.name)))
+        _insert(connection, mart, incremental.whole, into=mart.name)
 
 
-def _literally(sql: str) -> str:
-    """The text as it is: SQLAlchemy would take `:name` for a parameter."""
-    return sql.replace(":", "\\:")
+def _make_parts_anew(connection: sa.Connection, mart: Mart, since: int) -> None:
+    assert isinstance(mart.refresh, Parts)
+    _choose(connection, mart, mart.refresh.parts, incremental.keys_of_parts, since)
+    _make_chosen_anew(connection, mart, mart.refresh.parts, incremental.of_parts)
+
+
+def _add_difference(connection: sa.Connection, mart: Mart, since: int) -> None:
+    went = connection.scalar(sa.select(lines_before.c.version).where(lines_before.c.version > since).limit(1))
+    sums, firsts = incremental.sums(mart), incremental.firsts(mart)
+    may_lose = bool(went) and {*mart.columns} - {*mart.grain} - sums
+    if may_lose:  # what is lost is told from what is shown: before that changes
+        _choose(connection, mart, mart.grain, incremental.lost_extremes, since)
+    merge = add_up(connection.dialect, mart.name, mart.grain, mart.columns, sums, firsts)
+    _insert(connection, mart, incremental.difference, into=mart.name, since=since, merge=merge)
+    if went:
+        connection.execute(sa.text(f"DELETE FROM {mart.name} WHERE line_count = 0"))
+    if may_lose:
+        _make_chosen_anew(connection, mart, mart.grain, incremental.of_rows)
+
+
+def _choose(
+    connection: sa.Connection, mart: Mart, parts: tuple[str, ...], keys: Callable[[Mart], exp.Query], since: int
+) -> None:
+    """Chooses the parts whose keys a query finds."""
+    columns, select = ", ".join(parts), _text(dialect_of(connection), mart.name, keys)
+    insert = f"INSERT INTO {refresh_parts.name} ({columns}) SELECT DISTINCT {columns} FROM ({select}) AS chosen"
+    connection.execute(sa.text(insert), {"since": since})
+
+
+def _make_chosen_anew(
+    connection: sa.Connection, mart: Mart, parts: tuple[str, ...], query: Callable[[Mart], exp.Query]
+) -> None:
+    nullable = {name for name in parts if mart.columns[name].nullable}
+    delete_parts(connection, mart.name, refresh_parts.name, parts, nullable)
+    _insert(connection, mart, query, into=mart.name)
+    connection.execute(sa.delete(refresh_parts))
+
+
+def _insert(
+    connection: sa.Connection,
+    mart: Mart,
+    query: Callable[[Mart], exp.Query],
+    *,
+    into: str,
+    since: int | None = None,
+    merge: str = "",
+) -> None:
+    columns, select = ", ".join(mart.columns), _text(dialect_of(connection), mart.name, query)
+    insert = f"INSERT INTO {into} ({columns}) SELECT {columns} FROM ({select}) AS delta {merge}"
+    connection.execute(sa.text(insert), {} if since is None else {"since": since})
+
+
+def _number_of_rows(connection: sa.Connection, mart: Mart) -> int:
+    return connection.scalar(sa.select(sa.func.count()).select_from(sa.table(mart.name)))
+
+
+@cache
+def _text(dialect: str, mart: str, query: Callable[[Mart], exp.Query]) -> str:
+    """A mart's query for a database, translated once in a process, for that takes longer than many a query.
+
+    Its colons stay as they are but for `:since`, which is SQLAlchemy's.
+    """
+    text = translate(query(marts()[mart]), dialect, schema())
+    return text.replace(":", "\\:").replace("\\:since", ":since")

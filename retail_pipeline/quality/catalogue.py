@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.marts.catalogue import marts
 
 FOLDER = Path(__file__).parent / "expectations"
 
@@ -53,7 +54,7 @@ class Suite(_Strict):
     @property
     def is_of_loads(self) -> bool:
         """Whether it tests the rows of loads, told by the column `loads_by`, rather than the whole table."""
-        return not self.table.startswith("mart_")
+        return self.table not in marts()
 
 
 @cache

@@ -17,7 +17,7 @@ from sqlglot import exp
 from retail_pipeline.marts.catalogue import schema
 from retail_pipeline.quality.catalogue import Expectation, Suite
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.dialect import translate
+from retail_pipeline.warehouse.dialect import dialect_of, translate
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
@@ -104,7 +104,7 @@ def _built(gx: Any, expectation: Expectation, suite: Suite, warehouse: Warehouse
     stated = {"severity": expectation.severity, "meta": {"name": expectation.name}}
     if expectation.query:
         query = counted(_about_the_batch(expectation.query, suite, load_ids), SAMPLE_ROWS)
-        return ExpectNoRows(query=translate(query, warehouse.engine.dialect, schema()), **stated)
+        return ExpectNoRows(query=translate(query, dialect_of(warehouse.engine), schema()), **stated)
     kind = getattr(gx.expectations, expectation.expect)
     arguments = dict(expectation.arguments)
     if arguments.get("column_list") == "declared":

@@ -69,7 +69,7 @@ def _executemany(connection: sa.Connection, table: sa.Table, rows: pa.Table, con
     values = [_plain(column).to_pylist() for column in rows.columns]
     values += [[constant] * rows.num_rows for constant in constants.values()]
     marks = ", ".join("?" * len(columns))
-    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - our own names
+    statement = f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})"
     connection.exec_driver_sql(statement, list(zip(*values, strict=True)))
 
 

@@ -1,5 +1,8 @@
 """From MySQL's dialect, in which marts and expectations are written, to the dialect of the database that runs them."""
 
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+
 import sqlalchemy as sa
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
@@ -11,39 +14,58 @@ Schema = dict[str, dict[str, str]]
 """Column types by table, in MySQL's words."""
 
 
+def dialect_of(database: sa.Connection | sa.Engine) -> str:
+    """The name of a database's dialect, for `translate`."""
+    return database.dialect.name
+
+
 def qualified(query: exp.Query, schema: Schema) -> exp.Query:
     """The query with every column named in full, stars written out and types known."""
     named = qualify(query.copy(), dialect="mysql", schema=schema, quote_identifiers=False, identify=False)
     return annotate_types(named, schema=schema, dialect="mysql")
 
 
-def translate(query: exp.Query, dialect: sa.Dialect, schema: Schema) -> str:
+def translate(query: exp.Query, dialect: str, schema: Schema) -> str:
     """The query's text for a database, with the same results on each to the last decimal."""
-    if dialect.name != "sqlite":
+    if dialect != "sqlite":
         return query.sql("mysql")
     typed = qualified(query, schema)
+    # A sum or difference of two doubles is only nearly the decimal that it stands for: it is rounded wherever it is
+    # shown, compared or ordered by.
     for column in typed.selects:
         if column.is_type(exp.DType.DECIMAL):
-            # A difference of two doubles is only nearly the decimal that it stands for.
             column.unalias().replace(exp.func("ROUND", column.unalias().copy(), exp.Literal.number(SCALE)))
+    for computed in list(typed.find_all(exp.Add, exp.Sub)):
+        if computed.is_type(exp.DType.DECIMAL) and not isinstance(_around(computed), _ARITHMETIC):
+            computed.replace(exp.func("ROUND", computed.copy(), exp.Literal.number(SCALE)))
     return typed.transform(_exact_on_sqlite).sql("sqlite")
+
+
+_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Round)
+
+
+def _around(node: exp.Expression) -> exp.Expression | None:
+    """What an expression is part of, parentheses aside."""
+    return _around(node.parent) if isinstance(node.parent, exp.Paren) else node.parent
 
 
 def _exact_on_sqlite(node: exp.Expression) -> exp.Expression:
     """SUM over whole units, and ROUND(a / b, n) by the function that `connection` registers: doubles can do neither."""
     if isinstance(node, exp.Round) and isinstance(node.this.unnest(), exp.Div):
         ratio = node.this.unnest()
-        return exp.func(
-            "exact_ratio",
-            ratio.this.transform(_exact_on_sqlite),
-            ratio.expression.transform(_exact_on_sqlite),
-            node.args["decimals"],
-        )
+        above, below = (_computed_exactly(side) for side in (ratio.this, ratio.expression))
+        return exp.func("exact_ratio", above, below, node.args["decimals"])
     if isinstance(node, exp.Window) and isinstance(node.this, exp.Sum) and _has_fraction(node.this):
         return _in_units(node.this, node)
     if isinstance(node, exp.Sum) and _has_fraction(node) and not isinstance(node.parent, exp.Window):
         return _in_units(node, node)
     return node
+
+
+def _computed_exactly(side: exp.Expression) -> exp.Expression:
+    """A side of a ratio; rounded where it is computed, for a difference of doubles is only nearly that of decimals."""
+    exact = side.transform(_exact_on_sqlite)
+    return exp.func("ROUND", exact, exp.Literal.number(SCALE)) if side.find(exp.Binary) else exact
 
 
 def _has_fraction(total: exp.Sum) -> bool:
@@ -58,14 +80,63 @@ def _in_units(total: exp.Sum, whole: exp.Expression) -> exp.Expression:
     return exp.Div(this=whole.copy(), expression=exp.Literal.number(f"{UNITS}.0"))
 
 
-def replace_table(connection: sa.Connection, newcomer: str, name: str) -> None:
-    """Puts a table in the place of another, which need not exist; readers see either the old one or the new one."""
-    exists = sa.inspect(connection).has_table(name)
-    if connection.dialect.name == "sqlite":
-        connection.execute(sa.text(f"DROP TABLE IF EXISTS {name}"))
-        connection.execute(sa.text(f"ALTER TABLE {newcomer} RENAME TO {name}"))
+def add_up(
+    dialect: sa.Dialect, table: str, grain: Iterable[str], columns: Iterable[str], sums: set[str], firsts: set[str]
+) -> str:
+    """What follows `INSERT INTO table SELECT ... FROM (...) AS delta` to merge rows that are there already.
+
+    Columns of `sums` are added to, those of `firsts` keep the lower, all others the higher of two values.
+    """
+    on_sqlite = dialect.name == "sqlite"
+    delta = "excluded" if on_sqlite else "delta"
+
+    def merged(name: str) -> str:
+        old, new = f"{table}.{name}", f"{delta}.{name}"
+        if name in sums:
+            return f"ROUND({old} + {new}, {SCALE})" if on_sqlite else f"{old} + {new}"
+        return f"CASE WHEN {old} IS NULL OR {new} {'<' if name in firsts else '>'} {old} THEN {new} ELSE {old} END"
+
+    grain = set(grain)
+    assignments = ", ".join(f"{name} = {merged(name)}" for name in columns if name not in grain)
+    # On SQLite the WHERE tells the parser that ON doesn't begin the condition of a join.
+    return (
+        f"WHERE TRUE ON CONFLICT ({', '.join(sorted(grain))}) DO UPDATE SET {assignments}"
+        if on_sqlite
+        else f"ON DUPLICATE KEY UPDATE {assignments}"
+    )
+
+
+def delete_parts(
+    connection: sa.Connection, table: str, parts: str, columns: Iterable[str], nullable: Collection[str]
+) -> None:
+    """Deletes the rows of a table that have the same values in some columns as a row of the table `parts`."""
+    on_sqlite = connection.dialect.name == "sqlite"
+    null_safe = "IS" if on_sqlite else "<=>"
+    same = " AND ".join(f"t.{name} {null_safe if name in nullable else '='} part.{name}" for name in columns)
+    joined = f"{parts} AS part JOIN {table} AS t ON {same}"
+    # SQLite can't delete from a join, and MySQL would look at every row of the table for `IN`.
+    statement = (
+        f"DELETE FROM {table} WHERE rowid IN (SELECT t.rowid FROM {joined})" if on_sqlite else f"DELETE t FROM {joined}"
+    )
+    connection.execute(sa.text(statement))
+
+
+@contextmanager
+def replaced_table(connection: sa.Connection, declared: Callable[[str], sa.Table], name: str) -> Iterator[str]:
+    """Puts a new table in the place of another, which need not exist; gives the name by which to fill it.
+
+    Readers see either the old one or the new one.
+    """
+    if connection.dialect.name == "sqlite":  # tables are made and dropped within the transaction
+        declared(name).drop(connection, checkfirst=True)
+        declared(name).create(connection)
+        yield name
         return
-    old = f"{name}__old"
+    newcomer, old = declared(f"{name}__next"), f"{name}__old"
+    newcomer.drop(connection, checkfirst=True)
+    newcomer.create(connection)
+    yield newcomer.name
+    exists = sa.inspect(connection).has_table(name)
     connection.execute(sa.text(f"DROP TABLE IF EXISTS {old}"))
-    connection.execute(sa.text(f"RENAME TABLE {f'{name} TO {old}, ' if exists else ''}{newcomer} TO {name}"))
+    connection.execute(sa.text(f"RENAME TABLE {f'{name} TO {old}, ' if exists else ''}{newcomer.name} TO {name}"))
     connection.execute(sa.text(f"DROP TABLE IF EXISTS {old}"))

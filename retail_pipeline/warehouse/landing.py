@@ -63,16 +63,28 @@ def _enter(
     warehouse: Warehouse, arriving: Path, file_name: str, inspection: Inspection, profile: SourceProfile
 ) -> Landing:
     with warehouse.writing(lock="landing") as connection:
-        known = connection.scalar(sa.select(loads.c.load_id).where(loads.c.sha256 == inspection.sha256))
-        if known:
-            return Landing(known, is_new=False)
+        last = connection.scalar(sa.select(sa.func.max(loads.c.landing_no))) or 0
+        known = sa.select(loads.c.load_id, loads.c.status).where(loads.c.sha256 == inspection.sha256)
+        for load_id, status in connection.execute(known):
+            if status == "reverted":  # as if it had never been: it lands anew, after all others
+                connection.execute(
+                    sa.update(loads)
+                    .where(loads.c.load_id == load_id)
+                    .values(
+                        status="landed",
+                        landing_no=last + 1,
+                        source=profile.name,
+                        encoding=inspection.encoding,
+                        landed_at=ledger.now(),
+                    )
+                )
+            return Landing(load_id, is_new=status == "reverted")
         load_id = load_id_of(file_name, inspection.sha256)
         landed = warehouse.landing_folder / load_id
         shutil.rmtree(landed, ignore_errors=True)  # left by a crash between here and the ledger's commit
         os.replace(arriving, landed)
         _sync_folder(landed)
         _sync_folder(warehouse.landing_folder)
-        last = connection.scalar(sa.select(sa.func.max(loads.c.landing_no))) or 0
         connection.execute(
             sa.insert(loads).values(
                 load_id=load_id,

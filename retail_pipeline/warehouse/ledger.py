@@ -39,7 +39,7 @@ def unchecked(connection: sa.Connection) -> list[str]:
 
 
 def enter_loaded(connection: sa.Connection, load_id: str, run_id: str | None, figures: dict) -> None:
-    """Notes that a load's rows are in the tables, with its row counts and amounts."""
+    """Notes that a load's rows are in the tables, with their currency, counts, amounts and dates."""
     connection.execute(
         sa.update(loads)
         .where(loads.c.load_id == load_id)
@@ -54,6 +54,13 @@ def enter_failed(connection: sa.Connection, load_id: str, run_id: str | None, er
         .where(loads.c.load_id == load_id, loads.c.status != "loaded")
         .values(status="failed", error=error, run_id=run_id)
     )
+
+
+def enter_reverted(connection: sa.Connection, load_id: str) -> None:
+    """Notes that a load was taken back out; its rows are in no table any more, and nothing is said of them."""
+    nothing = dict.fromkeys(column.name for column in loads.columns if column.name.startswith(("rows_", "amount_")))
+    nothing |= dict.fromkeys(("first_invoice_date", "last_invoice_date", "loaded_at", "checked_at", "run_id"))
+    connection.execute(sa.update(loads).where(loads.c.load_id == load_id).values(status="reverted", **nothing))
 
 
 def enter_checked(connection: sa.Connection, load_ids: Collection[str]) -> None:
@@ -81,15 +88,15 @@ def version(connection: sa.Connection) -> int:
     return connection.scalar(sa.select(warehouse_state.c.version)) or 0
 
 
-def advance_version(connection: sa.Connection) -> None:
-    """Notes that this transaction changes order_lines, so that marts show an old state from then on."""
-    connection.execute(sa.update(warehouse_state).values(version=warehouse_state.c.version + 1))
-
-
 def shown_versions(connection: sa.Connection) -> dict[str, tuple[int, str]]:
     """For each mart, the version of order_lines and the definition that it shows."""
     query = sa.select(mart_refreshes.c.mart, mart_refreshes.c.version, mart_refreshes.c.definition)
     return {mart: (version, definition) for mart, version, definition in connection.execute(query)}
+
+
+def rows_shown(connection: sa.Connection, mart: str) -> int:
+    """How many rows a mart had when it was last refreshed."""
+    return connection.scalar(sa.select(mart_refreshes.c.rows_written).where(mart_refreshes.c.mart == mart)) or 0
 
 
 def enter_refreshed(connection: sa.Connection, mart: str, version: int, definition: str, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""Loading: one landed file becomes rows of the warehouse, in one transaction, as often as one likes."""
+"""Loading: one landed file becomes rows, in one transaction, as often as one likes; and the way back."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadFile
+from retail_pipeline.errors import BadFile, BadInput
 from retail_pipeline.intake.lines import TypedBatch, type_batch
 from retail_pipeline.intake.reader import TextBatch, read_batches
 from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
 from retail_pipeline.warehouse import bulk, ledger, overlap
+from retail_pipeline.warehouse.changes import Change
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.landing import landed_file
 from retail_pipeline.warehouse.tables import LINE_TABLES, order_lines, quarantined_lines, raw_order_lines
@@ -74,22 +75,44 @@ def load(
     try:
         with warehouse.writing() as connection:
             entry = ledger.entry(connection, load_id)
-            overlap.contest_what_it_superseded(connection, load_id)
-            for table in LINE_TABLES:
-                connection.execute(sa.delete(table).where(table.c.load_id == load_id))
+            change = _take_out(connection, load_id)
             figures = _insert_batches(warehouse, connection, entry, profile, progress)
             figures.rows_repeated = overlap.repeated_rows(connection, load_id)
-            ledger.enter_loaded(connection, load_id, run_id, asdict(figures))
+            ledger.enter_loaded(connection, load_id, run_id, asdict(figures) | {"currency": profile.currency})
+            change.note(figures.rows_read)
             if profile.repeats == "drop":
                 overlap.drop_repeats(connection, load_id)
             if profile.overlap == "replace":
                 overlap.contest_what_others_carry(connection, load_id)
             overlap.settle(connection)
-            ledger.advance_version(connection)
     except BadFile as error:
         with warehouse.writing() as connection:
             ledger.enter_failed(connection, load_id, run_id, str(error))
         raise
+
+
+def revert(warehouse: Warehouse, load_id: str) -> None:
+    """Takes a load back out, in one transaction: lines that it superseded count again, its own are in no table.
+
+    The file is kept, and may be ingested again. Raises BadInput where the load isn't in the tables.
+    """
+    with warehouse.writing() as connection:
+        entry = ledger.entry(connection, load_id)
+        if entry["status"] != "loaded":
+            raise BadInput(f"{load_id} isn't in the tables: it is {entry['status']}")
+        change = _take_out(connection, load_id)
+        change.note(entry["rows_read"])
+        overlap.settle(connection)
+        ledger.enter_reverted(connection, load_id)
+
+
+def _take_out(connection: sa.Connection, load_id: str) -> Change:
+    """Deletes a load's rows, with the invoices that it shares with others left to be settled."""
+    change = Change(connection, load_id)
+    overlap.contest_what_it_shares(connection, load_id)
+    for table in LINE_TABLES:
+        connection.execute(sa.delete(table).where(table.c.load_id == load_id))
+    return change
 
 
 def _insert_batches(

@@ -9,10 +9,13 @@ import sqlalchemy as sa
 
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.exact import exact_sum
+from retail_pipeline.warehouse.tables import contested_carriers as carriers
 from retail_pipeline.warehouse.tables import contested_invoices as contested
 from retail_pipeline.warehouse.tables import loads, order_lines, superseded_lines
 
 LINE_COLUMNS = [column.name for column in order_lines.columns]
+
+SUPERSEDERS = ["superseded_by", "first_superseded_by"]
 
 SAME_LINE = (
     "invoice_no",
@@ -32,14 +35,21 @@ WINNER = sa.select(_winner.c.load_id).where(_winner.c.landing_no == contested.c.
 """The load_id that a contested invoice goes to."""
 
 
-def contest_what_it_superseded(connection: sa.Connection, load_id: str) -> None:
-    """Marks the invoices that a load took over from others; call it before the load's rows are deleted."""
-    taken = (
+def contest_what_it_shares(connection: sa.Connection, load_id: str) -> None:
+    """Marks the invoices that a load took over from others, or lost to them; call it before its rows are deleted."""
+    shared = (
         sa.select(superseded_lines.c.source, superseded_lines.c.invoice_no)
-        .where(superseded_lines.c.superseded_by == load_id, superseded_lines.c.load_id != load_id)
+        .where(
+            sa.or_(
+                superseded_lines.c.superseded_by == load_id,
+                superseded_lines.c.first_superseded_by == load_id,
+                superseded_lines.c.load_id == load_id,
+            ),
+            *_replaced(superseded_lines),
+        )
         .distinct()
     )
-    connection.execute(sa.insert(contested).from_select(["source", "invoice_no"], taken))
+    connection.execute(sa.insert(contested).from_select(["source", "invoice_no"], shared))
 
 
 def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
@@ -73,18 +83,17 @@ def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
 
 def settle(connection: sa.Connection) -> None:
     """Gives every contested invoice to the latest load that carries it, and enters what moved in the ledger."""
-    if connection.scalar(sa.select(contested.c.invoice_no).limit(1)) is None:
+    if connection.scalar(sa.select(contested.c.source).limit(1)) is None:
         return
-    latest = _latest_carrier(order_lines)
-    connection.execute(sa.update(contested).values(winner_no=sa.func.coalesce(latest, 0)))
-    earlier_version = _latest_carrier(superseded_lines)
-    connection.execute(
-        sa.update(contested).values(winner_no=earlier_version).where(earlier_version > contested.c.winner_no)
-    )
+    carried = sa.union(*(_carriers(lines) for lines in (order_lines, superseded_lines)))
+    connection.execute(sa.insert(carriers).from_select(["source", "invoice_no", "landing_no"], carried))
+    latest = sa.select(sa.func.max(carriers.c.landing_no)).where(*_same_invoice(carriers)).scalar_subquery()
+    connection.execute(sa.update(contested).values(winner_no=latest))
     _supersede_losers(connection)
     _restore_winners(connection)
     _name_winners(connection)
-    connection.execute(sa.delete(contested))
+    for scratch in (contested, carriers):
+        connection.execute(sa.delete(scratch))
 
 
 def drop_repeats(connection: sa.Connection, load_id: str) -> None:
@@ -93,8 +102,10 @@ def drop_repeats(connection: sa.Connection, load_id: str) -> None:
         partition_by=[order_lines.c[column] for column in SAME_LINE], order_by=order_lines.c.line_no
     )
     ranked = sa.select(*order_lines.columns, place.label("place")).where(order_lines.c.load_id == load_id).subquery()
-    repeats = sa.select(*(ranked.c[column] for column in LINE_COLUMNS), sa.literal(load_id)).where(ranked.c.place > 1)
-    connection.execute(sa.insert(superseded_lines).from_select([*LINE_COLUMNS, "superseded_by"], repeats))
+    repeats = sa.select(*(ranked.c[column] for column in LINE_COLUMNS), *[sa.literal(load_id)] * 2).where(
+        ranked.c.place > 1
+    )
+    connection.execute(sa.insert(superseded_lines).from_select([*LINE_COLUMNS, *SUPERSEDERS], repeats))
     dropped = sa.select(superseded_lines.c.line_no).where(superseded_lines.c.load_id == load_id)
     _enter_moves(connection, superseded_lines, superseded_lines.c.load_id == load_id, sign=1)
     connection.execute(
@@ -114,20 +125,20 @@ def repeated_rows(connection: sa.Connection, load_id: str) -> int:
     return int(connection.scalar(sa.select(sa.func.coalesce(sa.func.sum(alike.c.lines - 1), 0))))
 
 
-def _latest_carrier(lines: sa.Table) -> sa.ScalarSelect[int]:
-    """landing_no of the latest load that has lines of a contested invoice in a table."""
+def _carriers(lines: sa.Table) -> sa.Select[tuple[str, str, int]]:
+    """Contested invoices, each with landing_no of the loads that have lines of it in a table."""
     return (
-        sa.select(sa.func.max(loads.c.landing_no))
-        .join_from(lines, loads, loads.c.load_id == lines.c.load_id)
-        .where(*_same_invoice(lines), *_replaced(lines))
-        .scalar_subquery()
+        sa.select(contested.c.source, contested.c.invoice_no, loads.c.landing_no)
+        .join_from(contested, lines, sa.and_(*_same_invoice(lines), *_replaced(lines)))
+        .join(loads, loads.c.load_id == lines.c.load_id)
+        .distinct()
     )
 
 
 def _supersede_losers(connection: sa.Connection) -> None:
     lost = sa.and_(*_same_invoice(order_lines), order_lines.c.load_id != WINNER)
-    lines = sa.select(*order_lines.columns, WINNER).join_from(contested, order_lines, lost)
-    connection.execute(sa.insert(superseded_lines).from_select([*LINE_COLUMNS, "superseded_by"], lines))
+    lines = sa.select(*order_lines.columns, WINNER, WINNER).join_from(contested, order_lines, lost)
+    connection.execute(sa.insert(superseded_lines).from_select([*LINE_COLUMNS, *SUPERSEDERS], lines))
     _enter_moves(connection, order_lines, lost, sign=1)
     _delete(connection, order_lines, lost)
 
@@ -143,13 +154,29 @@ def _restore_winners(connection: sa.Connection) -> None:
 
 
 def _name_winners(connection: sa.Connection) -> None:
-    """Lines that were superseded by a load that has lost the invoice since name the one that has it now."""
+    """Makes superseded lines name the load that has the invoice now, and the one that landed next after their own."""
+    own, following = loads.alias("own"), loads.alias("following")
+    own_landing = (
+        sa.select(own.c.landing_no)
+        .where(own.c.load_id == superseded_lines.c.load_id)
+        .correlate(superseded_lines)
+        .scalar_subquery()
+    )
+    next_landing = (
+        sa.select(sa.func.min(carriers.c.landing_no))
+        .where(
+            carriers.c.source == superseded_lines.c.source,
+            carriers.c.invoice_no == superseded_lines.c.invoice_no,
+            carriers.c.landing_no > own_landing,
+        )
+        .correlate(superseded_lines)
+        .scalar_subquery()
+    )
+    next_load = sa.select(following.c.load_id).where(following.c.landing_no == next_landing).scalar_subquery()
     connection.execute(
         sa.update(superseded_lines)
-        .values(superseded_by=WINNER)
-        .where(
-            *_same_invoice(superseded_lines), *_replaced(superseded_lines), superseded_lines.c.superseded_by != WINNER
-        )
+        .values(superseded_by=WINNER, first_superseded_by=next_load)
+        .where(*_same_invoice(superseded_lines), *_replaced(superseded_lines))
     )
 
 

@@ -57,8 +57,13 @@ loads = Table(
     _described("file_name", String(255), "The file's name as it was handed in."),
     _described("file_bytes", BigInteger, "The file's size in bytes."),
     _described("encoding", String(32), "The encoding that the file was found to be in."),
-    _described("status", String(16), "landed: kept, not yet in the tables; loaded; failed: the file can't be read."),
+    _described(
+        "status",
+        String(16),
+        "landed: kept, not in the tables yet; loaded; failed: the file can't be read; reverted.",
+    ),
     _described("error", Text, "Why the load failed.", nullable=True),
+    _described("currency", String(3), "ISO 4217 code of the amounts.", nullable=True),
     _described("rows_read", BigInteger, "Data rows in the file.", nullable=True),
     _described("rows_loaded", BigInteger, "Rows of this load in order_lines.", nullable=True),
     _described("rows_quarantined", BigInteger, "Rows of this load in quarantined_lines.", nullable=True),
@@ -130,6 +135,7 @@ order_lines = Table(
     metadata,
     *_order_line_columns(),
     Index("ix_order_lines_invoice", "source", "invoice_no"),
+    Index("ix_order_lines_customer_product", "source", "customer_id", "product_code"),
     comment="The lines that count. One row per invoice line, from the latest load that carries the invoice.",
     **MYSQL,
 )
@@ -141,8 +147,14 @@ superseded_lines = Table(
     _described(
         "superseded_by", LOAD_ID, "The load whose lines count instead; the line's own load for a dropped repeat."
     ),
+    _described(
+        "first_superseded_by",
+        LOAD_ID,
+        "The load that took the line's place first; another than superseded_by if that lost it again.",
+    ),
     Index("ix_superseded_lines_invoice", "source", "invoice_no"),
     Index("ix_superseded_lines_superseded_by", "superseded_by"),
+    Index("ix_superseded_lines_first_superseded_by", "first_superseded_by"),
     comment="Order lines that no longer count, kept so that what replaced them can be taken back.",
     **MYSQL,
 )
@@ -171,6 +183,18 @@ contested_invoices = Table(
     **MYSQL,
 )
 
+contested_carriers = Table(
+    "contested_carriers",
+    metadata,
+    _described("source", CODE, "The source of the invoice.", primary_key=True),
+    _described("invoice_no", CODE, "A contested invoice.", primary_key=True),
+    _described(
+        "landing_no", BigInteger, "landing_no of a load that carries it.", primary_key=True, autoincrement=False
+    ),
+    comment="Scratch table of a load: empty outside its transaction.",
+    **MYSQL,
+)
+
 countries = Table(
     "countries",
     metadata,
@@ -189,6 +213,7 @@ warehouse_state = Table(
     metadata,
     _described("id", Integer, "Always 1.", primary_key=True, autoincrement=False),
     _described("version", BigInteger, "Counts the transactions that changed order_lines."),
+    _described("bulk_version", BigInteger, "The latest version whose changes were too many to be noted one by one."),
     comment="How often order_lines changed. One row.",
     **MYSQL,
 )
@@ -202,6 +227,52 @@ mart_refreshes = Table(
     _described("rows_written", BigInteger, "Rows of the mart."),
     _described("refreshed_at", INSTANT, "When it was refreshed (UTC)."),
     comment="Which state of order_lines each mart shows. One row per mart.",
+    **MYSQL,
+)
+
+changed_invoices = Table(
+    "changed_invoices",
+    metadata,
+    _described("version", BigInteger, "warehouse_state.version of the change.", primary_key=True, autoincrement=False),
+    _described("source", CODE, "The source of the invoice.", primary_key=True),
+    _described("invoice_no", CODE, "An invoice whose lines changed.", primary_key=True),
+    comment="Invoices that some mart doesn't show as they are now. One row per change of an invoice.",
+    **MYSQL,
+)
+
+lines_before = Table(
+    "lines_before",
+    metadata,
+    _described("version", BigInteger, "warehouse_state.version of the change.", primary_key=True, autoincrement=False),
+    *_order_line_columns(),
+    _described("first_superseded_by", LOAD_ID, "As in superseded_lines; empty for a line that counted."),
+    Index("ix_lines_before_invoice", "source", "invoice_no"),
+    comment="The lines of changed invoices as they were before the change: what a refresh subtracts.",
+    **MYSQL,
+)
+
+changed_loads = Table(
+    "changed_loads",
+    metadata,
+    _described("version", BigInteger, "warehouse_state.version of the change.", primary_key=True, autoincrement=False),
+    _described("load_id", LOAD_ID, "A load that was loaded or reverted.", primary_key=True),
+    comment="Loads that some mart doesn't show as they are now. One row per change of a load.",
+    **MYSQL,
+)
+
+refresh_parts = Table(
+    "refresh_parts",
+    metadata,
+    _described("source", CODE, "Part of a mart's grain.", nullable=True),
+    _described("invoice_no", CODE, "Part of a mart's grain.", nullable=True),
+    _described("customer_id", CODE, "Part of a mart's grain.", nullable=True),
+    _described("product_code", CODE, "Part of a mart's grain.", nullable=True),
+    _described("currency", String(3), "Part of a mart's grain.", nullable=True),
+    _described("invoice_date", Date, "Part of a mart's grain.", nullable=True),
+    _described("month", Date, "Part of a mart's grain.", nullable=True),
+    _described("period", CODE, "Part of a mart's grain.", nullable=True),
+    _described("load_id", LOAD_ID, "Part of a mart's grain.", nullable=True),
+    comment="Scratch table of a refresh, the parts of a mart that are made anew: empty outside its transaction.",
     **MYSQL,
 )
 

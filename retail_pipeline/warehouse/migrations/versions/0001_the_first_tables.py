@@ -17,6 +17,50 @@ RAW_TEXT = sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
 
 def upgrade() -> None:
     op.create_table(
+        "changed_invoices",
+        sa.Column(
+            "version",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="warehouse_state.version of the change.",
+        ),
+        sa.Column("source", sa.String(length=64), nullable=False, comment="The source of the invoice."),
+        sa.Column("invoice_no", sa.String(length=64), nullable=False, comment="An invoice whose lines changed."),
+        sa.PrimaryKeyConstraint("version", "source", "invoice_no", name="pk_changed_invoices"),
+        comment="Invoices that some mart doesn't show as they are now. One row per change of an invoice.",
+        **MYSQL,
+    )
+    op.create_table(
+        "changed_loads",
+        sa.Column(
+            "version",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="warehouse_state.version of the change.",
+        ),
+        sa.Column("load_id", sa.String(length=200), nullable=False, comment="A load that was loaded or reverted."),
+        sa.PrimaryKeyConstraint("version", "load_id", name="pk_changed_loads"),
+        comment="Loads that some mart doesn't show as they are now. One row per change of a load.",
+        **MYSQL,
+    )
+    op.create_table(
+        "contested_carriers",
+        sa.Column("source", sa.String(length=64), nullable=False, comment="The source of the invoice."),
+        sa.Column("invoice_no", sa.String(length=64), nullable=False, comment="A contested invoice."),
+        sa.Column(
+            "landing_no",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="landing_no of a load that carries it.",
+        ),
+        sa.PrimaryKeyConstraint("source", "invoice_no", "landing_no", name="pk_contested_carriers"),
+        comment="Scratch table of a load: empty outside its transaction.",
+        **MYSQL,
+    )
+    op.create_table(
         "contested_invoices",
         sa.Column("source", sa.String(length=64), nullable=False, comment="The source of the invoice."),
         sa.Column("invoice_no", sa.String(length=64), nullable=False, comment="An invoice that several loads carry."),
@@ -50,6 +94,70 @@ def upgrade() -> None:
         **MYSQL,
     )
     op.create_table(
+        "lines_before",
+        sa.Column(
+            "version",
+            sa.BigInteger(),
+            autoincrement=False,
+            nullable=False,
+            comment="warehouse_state.version of the change.",
+        ),
+        sa.Column("load_id", sa.String(length=200), nullable=False, comment="The load that the line came with."),
+        sa.Column(
+            "line_no",
+            sa.Integer(),
+            autoincrement=False,
+            nullable=False,
+            comment="Data row of the file, counted from 1.",
+        ),
+        sa.Column(
+            "source",
+            sa.String(length=64),
+            nullable=False,
+            comment="The source of the load; invoice and customer numbers are unique within it.",
+        ),
+        sa.Column("invoice_no", sa.String(length=64), nullable=False, comment="Invoice number."),
+        sa.Column(
+            "product_code", sa.String(length=64), nullable=False, comment="Product code, trimmed and in upper case."
+        ),
+        sa.Column(
+            "description", sa.String(length=500), nullable=True, comment="The product's description on this line."
+        ),
+        sa.Column(
+            "quantity",
+            ExactDecimal(precision=12, scale=3),
+            nullable=False,
+            comment="Units; negative where goods came back.",
+        ),
+        sa.Column(
+            "unit_price",
+            ExactDecimal(precision=12, scale=4),
+            nullable=False,
+            comment="Price of one unit in `currency`.",
+        ),
+        sa.Column(
+            "amount", ExactDecimal(precision=15, scale=4), nullable=False, comment="quantity × unit_price, exact."
+        ),
+        sa.Column("currency", sa.String(length=3), nullable=False, comment="ISO 4217 code."),
+        sa.Column("invoiced_at", SECOND, nullable=False, comment="When the invoice was written, by the shop's clock."),
+        sa.Column("invoice_date", sa.Date(), nullable=False, comment="The day of invoiced_at."),
+        sa.Column("customer_id", sa.String(length=64), nullable=True, comment="Customer; NULL for guests."),
+        sa.Column("country", sa.String(length=100), nullable=False, comment="Country label as the source has it."),
+        sa.Column("kind", sa.String(length=16), nullable=False, comment="sale, return, adjustment or stock_movement."),
+        sa.Column(
+            "first_superseded_by",
+            sa.String(length=200),
+            nullable=False,
+            comment="As in superseded_lines; empty for a line that counted.",
+        ),
+        sa.PrimaryKeyConstraint("version", "load_id", "line_no", name="pk_lines_before"),
+        comment="The lines of changed invoices as they were before the change: what a refresh subtracts.",
+        **MYSQL,
+    )
+    with op.batch_alter_table("lines_before", schema=None) as batch_op:
+        batch_op.create_index("ix_lines_before_invoice", ["source", "invoice_no"], unique=False)
+
+    op.create_table(
         "loads",
         sa.Column(
             "load_id",
@@ -81,9 +189,10 @@ def upgrade() -> None:
             "status",
             sa.String(length=16),
             nullable=False,
-            comment="landed: kept, not yet in the tables; loaded; failed: the file can't be read.",
+            comment="landed: kept, not in the tables yet; loaded; failed: the file can't be read; reverted.",
         ),
         sa.Column("error", sa.Text(), nullable=True, comment="Why the load failed."),
+        sa.Column("currency", sa.String(length=3), nullable=True, comment="ISO 4217 code of the amounts."),
         sa.Column("rows_read", sa.BigInteger(), nullable=True, comment="Data rows in the file."),
         sa.Column("rows_loaded", sa.BigInteger(), nullable=True, comment="Rows of this load in order_lines."),
         sa.Column(
@@ -200,6 +309,9 @@ def upgrade() -> None:
         **MYSQL,
     )
     with op.batch_alter_table("order_lines", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_order_lines_customer_product", ["source", "customer_id", "product_code"], unique=False
+        )
         batch_op.create_index("ix_order_lines_invoice", ["source", "invoice_no"], unique=False)
 
     op.create_table(
@@ -263,6 +375,20 @@ def upgrade() -> None:
         **MYSQL,
     )
     op.create_table(
+        "refresh_parts",
+        sa.Column("source", sa.String(length=64), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("invoice_no", sa.String(length=64), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("customer_id", sa.String(length=64), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("product_code", sa.String(length=64), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("currency", sa.String(length=3), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("invoice_date", sa.Date(), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("month", sa.Date(), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("period", sa.String(length=64), nullable=True, comment="Part of a mart's grain."),
+        sa.Column("load_id", sa.String(length=200), nullable=True, comment="Part of a mart's grain."),
+        comment="Scratch table of a refresh, the parts of a mart that are made anew: empty outside its transaction.",
+        **MYSQL,
+    )
+    op.create_table(
         "superseded_lines",
         sa.Column("load_id", sa.String(length=200), nullable=False, comment="The load that the line came with."),
         sa.Column(
@@ -312,11 +438,18 @@ def upgrade() -> None:
             nullable=False,
             comment="The load whose lines count instead; the line's own load for a dropped repeat.",
         ),
+        sa.Column(
+            "first_superseded_by",
+            sa.String(length=200),
+            nullable=False,
+            comment="The load that took the line's place first; another than superseded_by if that lost it again.",
+        ),
         sa.PrimaryKeyConstraint("load_id", "line_no", name="pk_superseded_lines"),
         comment="Order lines that no longer count, kept so that what replaced them can be taken back.",
         **MYSQL,
     )
     with op.batch_alter_table("superseded_lines", schema=None) as batch_op:
+        batch_op.create_index("ix_superseded_lines_first_superseded_by", ["first_superseded_by"], unique=False)
         batch_op.create_index("ix_superseded_lines_invoice", ["source", "invoice_no"], unique=False)
         batch_op.create_index("ix_superseded_lines_superseded_by", ["superseded_by"], unique=False)
 
@@ -326,8 +459,14 @@ def upgrade() -> None:
         sa.Column(
             "version", sa.BigInteger(), nullable=False, comment="Counts the transactions that changed order_lines."
         ),
+        sa.Column(
+            "bulk_version",
+            sa.BigInteger(),
+            nullable=False,
+            comment="The latest version whose changes were too many to be noted one by one.",
+        ),
         sa.PrimaryKeyConstraint("id", name="pk_warehouse_state"),
         comment="How often order_lines changed. One row.",
         **MYSQL,
     )
-    op.execute("INSERT INTO warehouse_state (id, version) VALUES (1, 0)")
+    op.execute("INSERT INTO warehouse_state (id, version, bulk_version) VALUES (1, 0, 0)")

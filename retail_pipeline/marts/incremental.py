@@ -1,0 +1,169 @@
+"""A mart's query cut down to what changed: pure functions from queries to queries, in MySQL's dialect.
+
+What changed is what `warehouse.changes` noted after the version of order_lines that the mart shows: `:since`.
+"""
+
+import sqlglot
+from sqlglot import exp
+
+from retail_pipeline.marts.catalogue import Mart, Parts, marts, schema
+from retail_pipeline.warehouse.changes import INVOICE, LINES
+from retail_pipeline.warehouse.tables import order_lines, refresh_parts, superseded_lines
+
+_LINES = ", ".join(LINES)
+
+_CHANGED = """
+SELECT source, invoice_no, MIN(version) AS version FROM changed_invoices WHERE version > :since
+GROUP BY source, invoice_no
+"""
+
+_TOUCHED_LINES = f"""
+SELECT touched.*, DATE_FORMAT(invoice_date, '%Y-%m-01') AS month, DATE_FORMAT(invoice_date, '%Y') AS year
+FROM (
+  SELECT {", ".join(f"o.{column}" for column in LINES)} FROM ({_CHANGED}) AS changed
+  JOIN order_lines AS o ON o.source = changed.source AND o.invoice_no = changed.invoice_no
+  UNION ALL
+  SELECT {_LINES} FROM lines_before WHERE version > :since
+) AS touched
+"""
+"""The lines of changed invoices as they are and as they were: the keys of whatever a change concerns are theirs."""
+
+_NOW = f"""
+SELECT t.* FROM ({_CHANGED}) AS changed
+JOIN {{table}} AS t ON t.source = changed.source AND t.invoice_no = changed.invoice_no
+"""
+
+_EARLIER = f"""
+SELECT {{columns}} FROM ({_CHANGED}) AS changed
+JOIN lines_before AS t
+  ON t.source = changed.source AND t.invoice_no = changed.invoice_no AND t.version = changed.version
+WHERE {{which}}
+"""
+
+
+def keys_of_parts(mart: Mart) -> exp.Query:
+    """The keys of the parts of a mart that changes concern."""
+    assert isinstance(mart.refresh, Parts)
+    columns = ", ".join(mart.refresh.parts)
+    found = []
+    if {*mart.refresh.parts} <= {*LINES, "month", "year"}:
+        found.append(f"SELECT {columns} FROM touched_lines")
+    if mart.refresh.also:
+        found.append(f"SELECT {columns} FROM ({mart.refresh.also}) AS also")
+    filled = " AND ".join(f"{name} IS NOT NULL" for name in mart.refresh.parts if not mart.columns[name].nullable)
+    query = f"SELECT DISTINCT {columns} FROM ({' UNION ALL '.join(found)}) AS parts WHERE {filled or 'TRUE'}"
+    touched_loads = "SELECT load_id FROM changed_loads WHERE version > :since"
+    return reading(_parsed(query), {"touched_lines": _parsed(_TOUCHED_LINES), "touched_loads": _parsed(touched_loads)})
+
+
+def whole(mart: Mart) -> exp.Query:
+    """The mart's query as it is."""
+    return mart.query
+
+
+def of_parts(mart: Mart) -> exp.Query:
+    """The query of a mart that is refreshed by parts, over the parts in refresh_parts alone."""
+    assert isinstance(mart.refresh, Parts)
+    return _where_chosen(mart, mart.refresh.parts)
+
+
+def of_rows(mart: Mart) -> exp.Query:
+    """The mart's query for those of its rows alone whose keys are in refresh_parts."""
+    return _where_chosen(mart, mart.grain)
+
+
+def _where_chosen(mart: Mart, parts: tuple[str, ...]) -> exp.Query:
+    """The mart's query over the chosen parts of each table that has their columns, and over all of the others."""
+    replaced = {}
+    for table in sorted(mart.reads):
+        if {*parts} <= schema()[table].keys():
+            join = " AND ".join(
+                f"t.{name} {'<=>' if mart.columns[name].nullable else '='} part.{name}" for name in parts
+            )
+            replaced[table] = _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table} AS t ON {join}")
+    return reading(mart.query, replaced)
+
+
+def now(mart: Mart) -> exp.Query:
+    """An additive mart's query over changed invoices as they are."""
+    return reading(mart.query, {table: _parsed(_NOW, table=table) for table in _by_invoice(mart)})
+
+
+def earlier(mart: Mart) -> exp.Query:
+    """An additive mart's query over changed invoices as they were in that version."""
+    replaced = {}
+    for table in _by_invoice(mart):
+        if table in marts():
+            replaced[table] = earlier(marts()[table])
+        else:
+            counted = table == order_lines.name
+            columns = ", ".join(f"t.{name}" for name in (*LINES, *(() if counted else ("first_superseded_by",))))
+            which = f"t.first_superseded_by {'=' if counted else '<>'} ''"
+            replaced[table] = _parsed(_EARLIER, columns=columns, which=which)
+    return reading(mart.query, replaced)
+
+
+def difference(mart: Mart) -> exp.Query:
+    """What to add to each row of an additive mart; firsts and lasts are those of the changed invoices as they are."""
+    grain = ", ".join(mart.grain)
+    others = [name for name in mart.columns if name not in mart.grain]
+    plus = ", ".join(others)
+    minus = ", ".join(
+        f"-{name} AS {name}" if name in sums(mart) else f"CAST(NULL AS CHAR) AS {name}" for name in others
+    )
+    merged = ", ".join(f"{_merging(mart, name)}({name}) AS {name}" for name in others)
+    query = f"""
+        SELECT {grain}, {merged} FROM (
+          SELECT {grain}, {plus} FROM now_there AS plus UNION ALL SELECT {grain}, {minus} FROM earlier_there AS minus
+        ) AS both_states GROUP BY {grain}
+    """
+    return reading(_parsed(query), {"now_there": now(mart), "earlier_there": earlier(mart)})
+
+
+def lost_extremes(mart: Mart) -> exp.Query:
+    """Keys of the rows of an additive mart whose first or last may have gone: only reading all their lines can tell."""
+    grain = ", ".join(f"earlier_there.{name}" for name in mart.grain)
+    same = " AND ".join(f"shown.{name} = earlier_there.{name}" for name in mart.grain)
+    extremes = [name for name in mart.columns if name not in mart.grain and name not in sums(mart)]
+    gone = " OR ".join(f"shown.{name} = earlier_there.{name}" for name in extremes)
+    query = f"SELECT {grain} FROM earlier_there JOIN {mart.name} AS shown ON {same} WHERE {gone}"
+    return reading(_parsed(query), {"earlier_there": earlier(mart)})
+
+
+def sums(mart: Mart) -> set[str]:
+    """The columns of an additive mart that are added up; the others are dates, the first or the last of them."""
+    return {name for name, column in mart.columns.items() if name not in mart.grain and column.type != "date"}
+
+
+def firsts(mart: Mart) -> set[str]:
+    """The columns of an additive mart that hold the first day of something."""
+    return {
+        name for name in mart.columns if name not in mart.grain and name not in sums(mart) and name.startswith("first_")
+    }
+
+
+def _merging(mart: Mart, column: str) -> str:
+    return "SUM" if column in sums(mart) else "MIN" if column in firsts(mart) else "MAX"
+
+
+def _by_invoice(mart: Mart) -> list[str]:
+    """The tables of a mart's query that consist of invoices."""
+    invoices = {order_lines.name, superseded_lines.name} | {
+        other.name
+        for other in marts().values()
+        if isinstance(other.refresh, Parts) and [*other.refresh.parts] == INVOICE
+    }
+    return sorted(mart.reads & invoices)
+
+
+def reading(query: exp.Query, replaced: dict[str, exp.Query]) -> exp.Query:
+    """The query with other queries in the place of tables."""
+    query = query.copy()
+    for table in list(query.find_all(exp.Table)):
+        if table.name in replaced:
+            table.replace(replaced[table.name].copy().subquery(table.alias_or_name))
+    return query
+
+
+def _parsed(sql: str, **names: str) -> exp.Query:
+    return sqlglot.parse_one(sql.format(**names), read="mysql")

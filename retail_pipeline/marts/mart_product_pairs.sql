@@ -1,0 +1,51 @@
+WITH orders AS (
+  SELECT source, month, invoice_no
+  FROM mart_invoice_days
+  WHERE order_key IS NOT NULL
+  GROUP BY source, month, invoice_no
+), totals AS (
+  SELECT source, month, COUNT(*) AS orders_total FROM orders GROUP BY source, month
+), baskets AS (
+  SELECT DISTINCT orders.source, orders.month, orders.invoice_no, sold.product_code
+  FROM orders
+  JOIN order_lines AS sold ON sold.source = orders.source AND sold.invoice_no = orders.invoice_no
+  WHERE sold.kind = 'sale' AND DATE_FORMAT(sold.invoice_date, '%Y-%m-01') = orders.month
+), ranked AS (
+  SELECT
+    source,
+    month,
+    product_code,
+    COUNT(*) AS orders,
+    ROW_NUMBER() OVER (PARTITION BY source, month ORDER BY COUNT(*) DESC, product_code) AS place
+  FROM baskets
+  GROUP BY source, month, product_code
+), popular AS (
+  SELECT DISTINCT baskets.source, baskets.month, baskets.invoice_no, baskets.product_code, ranked.orders
+  FROM baskets
+  JOIN ranked
+    ON ranked.source = baskets.source AND ranked.month = baskets.month AND ranked.product_code = baskets.product_code
+  WHERE ranked.place <= 100
+), pairs AS (
+  SELECT
+    a.source,
+    a.month,
+    a.product_code AS product_a,
+    b.product_code AS product_b,
+    COUNT(*) AS orders_together,
+    MAX(a.orders) AS orders_a,
+    MAX(b.orders) AS orders_b
+  FROM popular AS a
+  JOIN popular AS b
+    ON b.invoice_no = a.invoice_no AND b.source = a.source AND b.month = a.month AND b.product_code > a.product_code
+  GROUP BY a.source, a.month, a.product_code, b.product_code
+  HAVING COUNT(*) >= 5
+)
+SELECT
+  pairs.*,
+  totals.orders_total,
+  ROUND(pairs.orders_together / NULLIF(totals.orders_total, 0), 6) AS support,
+  ROUND(pairs.orders_together / NULLIF(pairs.orders_a, 0), 6) AS confidence_a_to_b,
+  ROUND(pairs.orders_together / NULLIF(pairs.orders_b, 0), 6) AS confidence_b_to_a,
+  ROUND((pairs.orders_together * totals.orders_total) / NULLIF(pairs.orders_a * pairs.orders_b, 0), 6) AS lift
+FROM pairs
+JOIN totals ON totals.source = pairs.source AND totals.month = pairs.month

@@ -1,0 +1,128 @@
+"""What changed since a mart was refreshed: which invoices and loads, and the lines that invoices had before.
+
+Every transaction that changes order_lines has a version. It notes the invoices it touches, with all their lines as they
+were, so that a refresh can make anew the parts of a mart that are concerned, or add what came and subtract what went.
+A change of a good part of all lines isn't noted: making everything anew costs less then.
+"""
+
+import sqlalchemy as sa
+
+from retail_pipeline.warehouse.tables import (
+    changed_invoices,
+    changed_loads,
+    lines_before,
+    loads,
+    mart_refreshes,
+    order_lines,
+    superseded_lines,
+    warehouse_state,
+)
+
+LINES = [column.name for column in order_lines.columns]
+INVOICE = ["source", "invoice_no"]
+NOTED_LINES, NOTED_SHARE = 1000, 0.1
+"""A change of so many lines, or of that share of all, is noted line by line."""
+
+
+class Change:
+    """The change of order_lines that a transaction makes, by loading a load or taking it out."""
+
+    def __init__(self, connection: sa.Connection, load_id: str):
+        """Begins a new version. Call it before the load's rows are deleted, whether it has any or not."""
+        self.connection, self.load_id = connection, load_id
+        connection.execute(sa.update(warehouse_state).values(version=warehouse_state.c.version + 1))
+        self.version = connection.scalar(sa.select(warehouse_state.c.version))
+        connection.execute(sa.insert(changed_loads).values(version=self.version, load_id=load_id))
+        rows = connection.scalar(sa.select(loads.c.rows_read).where(loads.c.load_id == load_id)) or 0
+        self.is_noted = not self._is_bulk(rows)
+        if self.is_noted and rows:
+            self._note_own_rows()
+
+    def note(self, rows: int) -> None:
+        """Notes the invoices of the load's new rows, and what other loads' lines they have.
+
+        Call it after the new rows are inserted and before overlaps are settled.
+        """
+        if not self.is_noted or self._is_bulk(rows):
+            self._note_nothing()
+            return
+        self._note_invoices(order_lines, order_lines.c.load_id == self.load_id)
+        for lines, superseder in _STATES:
+            self._keep(lines, superseder, lines.c.load_id != self.load_id, of_changed=True)
+
+    def _note_own_rows(self) -> None:
+        taken = sa.or_(
+            superseded_lines.c.superseded_by == self.load_id, superseded_lines.c.first_superseded_by == self.load_id
+        )
+        self._note_invoices(superseded_lines, taken)
+        for lines, superseder in _STATES:
+            self._note_invoices(lines, lines.c.load_id == self.load_id)
+            self._keep(lines, superseder, lines.c.load_id == self.load_id)
+
+    def _note_invoices(self, lines: sa.Table, condition: sa.ColumnElement[bool]) -> None:
+        noted = sa.exists().where(
+            changed_invoices.c.version == self.version,
+            *(changed_invoices.c[column] == lines.c[column] for column in INVOICE),
+        )
+        found = (
+            sa.select(sa.literal(self.version), *(lines.c[column] for column in INVOICE))
+            .where(condition, sa.not_(noted))
+            .distinct()
+        )
+        self.connection.execute(sa.insert(changed_invoices).from_select(["version", *INVOICE], found))
+
+    def _keep(
+        self,
+        lines: sa.Table,
+        superseder: sa.ColumnElement[str],
+        condition: sa.ColumnElement[bool],
+        *,
+        of_changed: bool = False,
+    ) -> None:
+        found = sa.select(sa.literal(self.version), *(lines.c[column] for column in LINES), superseder).where(condition)
+        if of_changed:
+            same = sa.and_(*(changed_invoices.c[column] == lines.c[column] for column in INVOICE))
+            found = found.join_from(changed_invoices, lines, same).where(changed_invoices.c.version == self.version)
+        self.connection.execute(sa.insert(lines_before).from_select(["version", *LINES, "first_superseded_by"], found))
+
+    def _is_bulk(self, rows: int) -> bool:
+        if rows <= NOTED_LINES:
+            return False
+        others = sa.select(sa.func.coalesce(sa.func.sum(loads.c.rows_loaded), 0)).where(loads.c.load_id != self.load_id)
+        return rows > NOTED_SHARE * float(self.connection.scalar(others))
+
+    def _note_nothing(self) -> None:
+        """Every mart is made anew from here on; what was noted before serves nobody."""
+        self.connection.execute(sa.update(warehouse_state).values(bulk_version=self.version))
+        _forget(self.connection, self.version)
+
+
+_STATES = (
+    (order_lines, sa.literal("").label("first_superseded_by")),
+    (superseded_lines, superseded_lines.c.first_superseded_by),
+)
+"""Where an invoice's lines are, and what lines_before says of them."""
+
+
+def are_noted_since(connection: sa.Connection, version: int) -> bool:
+    """Whether every change after a version is noted."""
+    return version >= connection.scalar(sa.select(warehouse_state.c.bulk_version))
+
+
+def number_since(connection: sa.Connection, version: int) -> int:
+    """How many changes of invoices are noted after a version."""
+    count = sa.select(sa.func.count()).select_from(changed_invoices).where(changed_invoices.c.version > version)
+    return connection.scalar(count)
+
+
+def forget_shown(connection: sa.Connection, marts: list[str]) -> None:
+    """Drops the notes that all of these marts show already."""
+    shown = sa.select(sa.func.count(), sa.func.min(mart_refreshes.c.version)).where(mart_refreshes.c.mart.in_(marts))
+    number, oldest = connection.execute(shown).one()
+    if number == len(marts):
+        _forget(connection, oldest)
+
+
+def _forget(connection: sa.Connection, version: int) -> None:
+    for notes in (changed_invoices, lines_before, changed_loads):
+        connection.execute(sa.delete(notes).where(notes.c.version <= version))

@@ -1,0 +1,259 @@
+"""A refresh follows what changed, and ends in the rows that making everything anew would give."""
+
+import hypothesis.strategies as st
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+
+from retail_pipeline.errors import BadInput
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.refresh import refresh, stale
+from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.warehouse.landing import land
+from retail_pipeline.warehouse.loading import load, revert
+from retail_pipeline.warehouse.tables import (
+    LINE_TABLES,
+    changed_invoices,
+    changed_loads,
+    contested_carriers,
+    contested_invoices,
+    lines_before,
+    loads,
+    order_lines,
+    refresh_parts,
+    superseded_lines,
+)
+from retail_pipeline_tests.exports import (
+    ONLINE_RETAIL,
+    assert_everything_is_accounted_for,
+    entry,
+    ingest,
+    order_line,
+    rows,
+)
+
+pytestmark = pytest.mark.database
+
+NOTES = (changed_invoices, lines_before, changed_loads)
+SCRATCH = (refresh_parts, contested_invoices, contested_carriers)
+APPENDING = ONLINE_RETAIL.model_copy(update={"name": "appending", "overlap": "append"})
+DROPPING = ONLINE_RETAIL.model_copy(update={"name": "dropping", "repeats": "drop"})
+
+
+def refresh_all(warehouse: Warehouse, *, full: bool = False) -> set[str]:
+    """Refreshes every mart; returns the ways in which that was done."""
+    return {refresh(warehouse, mart, full=full).way for mart in marts().values()}
+
+
+def shown(warehouse: Warehouse) -> dict[str, list[tuple]]:
+    """The rows of all marts."""
+    with warehouse.reading() as connection:
+        return {
+            mart.name: sorted(map(tuple, connection.execute(sa.select(mart.table()))), key=repr)
+            for mart in marts().values()
+        }
+
+
+def assert_as_if_made_anew(warehouse: Warehouse) -> None:
+    followed = shown(warehouse)
+    assert refresh_all(warehouse, full=True) == {"full"}
+    anew = shown(warehouse)
+    for name, found in followed.items():
+        assert found == anew[name], name
+    assert [rows(warehouse, scratch) for scratch in SCRATCH] == [[], [], []]
+
+
+def empty(warehouse: Warehouse) -> None:
+    with warehouse.writing() as connection:
+        for table in (*LINE_TABLES, *NOTES, loads, sa.table("mart_refreshes")):
+            connection.execute(sa.delete(table))
+
+
+lines = st.lists(
+    st.builds(
+        order_line,
+        invoice=st.sampled_from(["1", "2", "C3"]),
+        product=st.sampled_from(["A", "B", "C", "POST"]),
+        quantity=st.integers(-2, 4),
+        price=st.sampled_from(["0", "0.1", "3.33"]),
+        at=st.sampled_from(["12/30/2010 9:00", "12/31/2010 9:00", "1/1/2011 9:00", "2/3/2011 9:00", "tomorrow"]),
+        customer=st.sampled_from(["", "17", "18"]),
+        country=st.sampled_from(["France", "Mordor", "United Kingdom"]),
+        description=st.sampled_from(["", "CUP", "MUG"]),
+    ),
+    min_size=2,
+    max_size=6,
+)
+steps = st.lists(st.sampled_from(["load", "load", "rerun", "revert", "refresh", "one"]), min_size=3, max_size=8)
+sources = st.sampled_from([ONLINE_RETAIL, ONLINE_RETAIL, APPENDING, DROPPING])
+
+
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(data=st.data())
+def test_any_sequence_of_loads_reruns_and_reverts_is_followed_as_if_all_were_made_anew(warehouse, export, data):
+    empty(warehouse)
+    profiles = {}
+    number = 0
+    usual = data.draw(sources)
+    for step in ["load", "refresh", "load", *data.draw(steps)]:
+        known = sorted(profiles)
+        if step == "load":
+            number += 1
+            profile = data.draw(st.sampled_from([usual, usual, ONLINE_RETAIL]))
+            path = export(f"{number}.csv", *data.draw(lines), order_line(f"own{number}"))
+            load_id = land(warehouse, path, profile).load_id
+            load(warehouse, load_id, profile)
+            profiles[load_id] = profile
+        elif step == "rerun" and known:
+            load_id = data.draw(st.sampled_from(known))
+            load(warehouse, load_id, profiles[load_id])
+        elif step == "revert" and known:
+            load_id = data.draw(st.sampled_from(known))
+            revert(warehouse, load_id)
+            del profiles[load_id]
+        elif step == "refresh":
+            refresh_all(warehouse)
+        elif step == "one":
+            refresh(warehouse, marts()[data.draw(st.sampled_from(sorted(marts())))])
+    assert_everything_is_accounted_for(warehouse)
+    refresh_all(warehouse)
+    assert stale(warehouse) == []
+    assert_as_if_made_anew(warehouse)
+
+
+def test_what_is_new_is_followed_and_nothing_is_made_anew_that_can_be_followed(warehouse, export):
+    ingest(warehouse, export("1.csv", order_line("1"), order_line("2", customer="18")))
+    refresh_all(warehouse)
+    ingest(warehouse, export("2.csv", order_line("3", at="1/4/2011 9:00")))
+    ways = {mart.name: refresh(warehouse, mart).way for mart in marts().values()}
+    assert {mart.name: "full" if mart.refresh == "whole" else "incremental" for mart in marts().values()} == ways
+    assert_as_if_made_anew(warehouse)
+
+
+def test_a_refresh_touches_no_row_of_a_part_that_did_not_change(warehouse, export):
+    ingest(warehouse, export("1.csv", order_line("1"), order_line("2", at="1/4/2011 9:00", customer="18")))
+    refresh_all(warehouse)
+    with warehouse.writing() as connection:
+        connection.execute(sa.text("UPDATE mart_orders SET country = 'untouched'"))
+        connection.execute(sa.text("UPDATE mart_customer_months SET orders = 99"))
+    ingest(warehouse, export("2.csv", order_line("3", customer="18")))
+    refresh_all(warehouse)
+    orders = dict(rows(warehouse, marts()["mart_orders"].table(), "invoice_no", "country"))
+    assert orders == {"1": "untouched", "2": "untouched", "3": "United Kingdom"}
+    months = rows(warehouse, marts()["mart_customer_months"].table(), "customer_id", "orders")
+    assert sorted(months) == [("17850", 99), ("18", 1), ("18", 1)]
+
+
+def test_notes_of_changes_are_dropped_once_every_mart_shows_them(warehouse, export):
+    refresh_all(warehouse)
+    first = ingest(warehouse, export("1.csv", order_line("1"), order_line("2")))
+    assert rows(warehouse, changed_invoices) == [(1, "online_retail", "1"), (1, "online_retail", "2")]
+    assert rows(warehouse, changed_loads) == [(1, first)]
+    second = ingest(warehouse, export("2.csv", order_line("2", quantity=1)))
+    assert rows(warehouse, lines_before, "version", "load_id", "line_no") == [(2, first, 2)]
+    assert rows(warehouse, changed_loads) == [(1, first), (2, second)]
+    refresh_all(warehouse)
+    assert [rows(warehouse, notes) for notes in NOTES] == [[], [], []]
+
+
+def test_a_change_of_most_lines_is_not_noted_and_makes_marts_anew(warehouse, export, monkeypatch):
+    monkeypatch.setattr(changes, "NOTED_LINES", 2)
+    ingest(warehouse, export("1.csv", *(order_line(str(number)) for number in range(30))))
+    refresh_all(warehouse)
+    ingest(warehouse, export("few.csv", order_line("40"), order_line("41"), order_line("42")))
+    assert rows(warehouse, changed_invoices) != []
+    assert "incremental" in refresh_all(warehouse)
+    large = ingest(warehouse, export("many.csv", *(order_line(str(number), quantity=1) for number in range(20))))
+    assert [rows(warehouse, notes) for notes in NOTES] == [[], [], []]
+    assert refresh_all(warehouse) == {"full"}
+    revert(warehouse, large)
+    assert [rows(warehouse, notes) for notes in NOTES] == [[], [], []]
+    assert refresh_all(warehouse) == {"full"}
+
+
+def test_a_mart_that_lags_behind_others_follows_all_that_it_missed(warehouse, export):
+    ingest(warehouse, export("1.csv", order_line("1"), order_line("2")))
+    refresh_all(warehouse)
+    lagging = marts()["mart_product_customers"]
+    for number, quantity in enumerate((3, 4, 5)):
+        ingest(warehouse, export(f"again{number}.csv", order_line("2", quantity=quantity), order_line(f"n{number}")))
+        for mart in marts().values():
+            if mart is not lagging:
+                refresh(warehouse, mart)
+    assert refresh(warehouse, lagging).way == "incremental"
+    refresh_all(warehouse)
+    assert_as_if_made_anew(warehouse)
+
+
+def test_the_last_day_a_product_was_sold_goes_back_when_its_last_sale_is_corrected_away(warehouse, export):
+    products = marts()["mart_products"].table()
+    ingest(warehouse, export("1.csv", order_line("1", "A", at="12/1/2010 9:00")))
+    ingest(warehouse, export("2.csv", order_line("2", "A", at="12/9/2010 9:00"), order_line("2", "B")))
+    refresh_all(warehouse)
+    assert [str(day) for day in rows(warehouse, products, "last_sold")[0]] == ["2010-12-09"]
+    ingest(warehouse, export("3.csv", order_line("2", "B")))
+    refresh_all(warehouse)
+    assert [str(day) for day in rows(warehouse, products, "last_sold")[0]] == ["2010-12-01"]
+    assert_as_if_made_anew(warehouse)
+
+
+def test_a_reverted_load_leaves_everything_as_if_it_had_never_been(warehouse, export):
+    ingest(warehouse, export("1.csv", order_line("1", quantity=1), order_line("2", quantity=2)))
+    refresh_all(warehouse)
+    counted, replaced, figures = rows(warehouse, order_lines), rows(warehouse, superseded_lines), shown(warehouse)
+    bad = ingest(warehouse, export("bad.csv", order_line("2", quantity=99), order_line("3"), order_line("4", "A", "x")))
+    refresh_all(warehouse)
+    assert shown(warehouse) != figures
+
+    revert(warehouse, bad)
+    refresh_all(warehouse)
+    assert rows(warehouse, order_lines) == counted
+    assert rows(warehouse, superseded_lines) == replaced
+    assert shown(warehouse) == figures
+    assert entry(warehouse, bad)["status"] == "reverted"
+    assert all((bad,) not in rows(warehouse, table, "load_id") for table in LINE_TABLES)
+    assert_everything_is_accounted_for(warehouse)
+
+
+def test_a_revert_gives_an_invoice_to_the_load_before_and_leaves_later_ones_alone(warehouse, export):
+    first, second, third = (
+        ingest(warehouse, export(f"{number}.csv", order_line("1", quantity=number), order_line(f"own{number}")))
+        for number in (1, 2, 3)
+    )
+    columns = ("load_id", "superseded_by", "first_superseded_by")
+    assert rows(warehouse, superseded_lines, *columns) == [(first, third, second), (second, third, third)]
+    revert(warehouse, second)
+    assert rows(warehouse, superseded_lines, *columns) == [(first, third, third)]
+    revert(warehouse, third)
+    assert rows(warehouse, superseded_lines) == []
+    assert rows(warehouse, order_lines, "load_id", "invoice_no") == [(first, "1"), (first, "own1")]
+
+
+def test_a_reverted_file_that_is_ingested_again_lands_anew_after_all_others(warehouse, export):
+    path = export("1.csv", order_line("1", quantity=1))
+    first = ingest(warehouse, path)
+    revert(warehouse, first)
+    ingest(warehouse, export("2.csv", order_line("1", quantity=2)))
+    landing = land(warehouse, path, ONLINE_RETAIL)
+    assert (landing.load_id, landing.is_new) == (first, True)
+    load(warehouse, first, ONLINE_RETAIL)
+    assert entry(warehouse, first)["landing_no"] == 3
+    assert rows(warehouse, order_lines, "load_id") == [(first,)]
+
+
+def test_only_a_load_in_the_tables_can_be_reverted(warehouse, export):
+    landed = land(warehouse, export("1.csv", order_line()), ONLINE_RETAIL).load_id
+    with pytest.raises(BadInput, match=f"{landed} isn't in the tables: it is landed"):
+        revert(warehouse, landed)
+    with pytest.raises(BadInput, match="there is no load 'nobody'"):
+        revert(warehouse, "nobody")
+    load(warehouse, landed, ONLINE_RETAIL)
+    revert(warehouse, landed)
+    with pytest.raises(BadInput, match="it is reverted"):
+        revert(warehouse, landed)
+    with warehouse.reading() as connection:
+        assert ledger.waiting(connection) == []
