@@ -9,7 +9,6 @@ from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.warehouse import ledger
 
-
 CHANGES_WITH = {"superseded_lines": "order_lines", "loads": "order_lines"}
 """Tables that are no assets of their own, and the asset in whose transaction they change."""
 

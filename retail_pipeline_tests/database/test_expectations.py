@@ -184,7 +184,9 @@ def test_all_expectations_hold_in_a_good_warehouse_whatever_its_amounts(good):
 
 @pytest.mark.parametrize("of_marts", [False, True], ids=["loads", "marts"])
 def test_a_violation_fails_the_expectations_it_contradicts_and_no_other(good, of_marts):
-    violations = [violation for violation in VIOLATIONS if violation.expectation.startswith(("mart_", "running_")) == of_marts]
+    violations = [
+        violation for violation in VIOLATIONS if violation.expectation.startswith(("mart_", "running_")) == of_marts
+    ]
     found = {}
     for violation in violations:
         with spoiled(good, violation):
