@@ -101,14 +101,15 @@ def _reasons(connection: sa.Connection) -> list[str]:
 
 def _months(connection: sa.Connection) -> list[str]:
     mart = marts()["mart_sales_monthly"].table()
-    rows = connection.execute(sa.select(mart.c.month, mart.c.net_revenue)).all()
-    months: dict = {}
-    for month, revenue in rows:
-        months[month] = months.get(month, 0) + revenue
-    most = max(months.values())
+    rows = connection.execute(sa.select(mart.c.month, mart.c.net_revenue, mart.c.days_covered, mart.c.is_partial)).all()
+    revenues: dict = {}
+    covered = {month: f"  ({days} days so far)" if partial else "" for month, _, days, partial in rows}
+    for month, revenue, _, _ in rows:
+        revenues[month] = revenues.get(month, 0) + revenue
+    most = max(revenues.values())
     return [
-        f"  {month:%b %Y}  {revenue:>12,.2f}  {'█' * round(BAR_WIDTH * revenue / most)}"
-        for month, revenue in sorted(months.items())
+        f"  {month:%b %Y}  {revenue:>12,.2f}  {'█' * round(BAR_WIDTH * revenue / most)}{covered[month]}"
+        for month, revenue in sorted(revenues.items())
     ]
 
 

@@ -45,7 +45,7 @@ TYPES: dict[str, ColumnType] = {
     "decimal": ColumnType(ExactDecimal(12, 1), "", "#,##0.0"),
     "units": ColumnType(ExactDecimal(18, 3), "units", "#,##0.###"),
     "money": ColumnType(TOTAL, "currency", "#,##0.00"),
-    "ratio": ColumnType(ExactDecimal(12, 6), "ratio", "0.0%"),
+    "ratio": ColumnType(ExactDecimal(30, 6), "ratio", "0.0%"),
 }
 
 TypeName = Literal[

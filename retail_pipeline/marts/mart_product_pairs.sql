@@ -4,7 +4,11 @@ WITH orders AS (
   WHERE order_key IS NOT NULL
   GROUP BY source, month, invoice_no
 ), totals AS (
-  SELECT source, month, COUNT(*) AS orders_total FROM orders GROUP BY source, month
+  -- Not from `orders`: MySQL takes what is grouped for sorted, also where it isn't, and would tell a month several times.
+  SELECT source, month, COUNT(DISTINCT invoice_no) AS orders_total
+  FROM mart_invoice_days
+  WHERE order_key IS NOT NULL
+  GROUP BY source, month
 ), baskets AS (
   SELECT DISTINCT orders.source, orders.month, orders.invoice_no, sold.product_code
   FROM orders

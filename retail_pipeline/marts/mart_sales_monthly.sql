@@ -15,10 +15,10 @@ WITH months AS (
   FROM mart_invoice_days
   GROUP BY month, country, country_code, region, currency
 ), per_customer AS (
-  SELECT month, country, currency, customer_key, MEASURE(orders) AS orders
+  SELECT customer_key, month, country, currency, MEASURE(orders) AS orders
   FROM mart_invoice_days
   WHERE customer_key IS NOT NULL
-  GROUP BY month, country, currency, customer_key
+  GROUP BY customer_key, month, country, currency
 ), came_back AS (
   SELECT month, country, currency, MEASURE(repeat_customers) AS repeat_customers
   FROM per_customer

@@ -84,8 +84,8 @@ def query(name: str, scope: Scope, grain: list[str]) -> exp.Query:
         ), totals AS (
           SELECT {", ".join([keys, "COUNT(*) AS line_count", *of_lines])} FROM chosen GROUP BY {keys}
         ), per_customer AS (
-          SELECT {keys}, source, customer_id, {each} FROM chosen
-          WHERE customer_id IS NOT NULL GROUP BY {keys}, source, customer_id
+          SELECT source, customer_id, {keys}, {each} FROM chosen
+          WHERE customer_id IS NOT NULL GROUP BY source, customer_id, {keys}
         ), per_customer_totals AS (
           SELECT {", ".join([keys, *of_customers])} FROM per_customer GROUP BY {keys}
         ), days AS (
