@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 import sqlalchemy as sa
 
+from retail_pipeline import ingestion, reports
 from retail_pipeline.defs.loads import LOADS
 from retail_pipeline.defs.runs import RunOutcome, open_instance, run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
@@ -40,6 +41,21 @@ def landed(warehouse, export, *names: str) -> list[str]:
 
 def failed(outcome: RunOutcome, *, critical: bool) -> set[str]:
     return {check.name for check in outcome.checks if not check.passed and check.critical == critical}
+
+
+def test_a_load_is_reverted_and_the_marts_refreshed_by_one_command(warehouse, instance, export, capsys):
+    first, bad = landed(warehouse, export, "1", "2")
+    ingest(instance, first, bad)
+    assert ingestion.revert_load(bad) == 0
+    said = capsys.readouterr().out
+    assert f"{bad} is taken back out." in said
+    assert "The marts are refreshed." in said
+    assert rows(warehouse, marts()["mart_orders"].table(), "invoice_no") == [("1",)]
+    assert stale(warehouse) == []
+    reports.print_loads()
+    assert "reverted" in capsys.readouterr().out
+    assert ingestion.ingest_files([]) == 0  # a reverted load isn't unfinished work
+    assert "Nothing is new" in capsys.readouterr().out
 
 
 def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, instance, export):
