@@ -157,7 +157,7 @@ class Mart:
     @cached_property
     def definition(self) -> str:
         """A hash that changes when the mart's SQL or its columns do, or those of what it is computed from."""
-        columns = [(name, column.type, column.nullable) for name, column in self.columns.items()]
+        columns = [(name, repr(TYPES[column.type].stored), column.nullable) for name, column in self.columns.items()]
         upstream = [marts()[name].definition for name in sorted(self.reads & marts().keys())]
         places = country_rows() if "countries" in self.reads else []
         described = (self.query.sql("mysql"), self.grain, self.indexes, columns, upstream, places)

@@ -1,5 +1,7 @@
+-- DISTINCT, though lines are, keeps MySQL from merging the returns, which are few, into the join with all sales: it would
+-- begin with the sales.
 WITH returned AS (
-  SELECT
+  SELECT DISTINCT
     o.load_id,
     o.line_no,
     o.source,
@@ -41,6 +43,7 @@ WITH returned AS (
   JOIN order_lines AS sales
     ON sales.source = returned.source AND sales.customer_id = returned.customer_id
     AND sales.product_code = returned.product_code AND sales.currency = returned.currency
+    AND sales.invoice_date BETWEEN DATE_ADD(returned.invoice_date, INTERVAL -1 YEAR) AND returned.invoice_date
   WHERE sales.kind = 'sale' AND sales.invoiced_at <= returned.invoiced_at
     AND sales.quantity >= returned.units_returned AND returned.units_returned > 0
 ), claims AS (

@@ -8,7 +8,7 @@ from retail_pipeline_tests.independent.totals import goods, joined, known
 
 
 def returns(lines: pd.DataFrame) -> pd.DataFrame:
-    """Each returned line with the sale that it undoes: the latest that is large enough, while its units last.
+    """Each returned line with the sale that it undoes: the latest of a year that is large enough, while its units last.
 
     A sale of the same minute counts as earlier. A return that its sale has too few units left for takes them all the
     same: later ones don't get them either.
@@ -23,7 +23,12 @@ def returns(lines: pd.DataFrame) -> pd.DataFrame:
         if line.is_sale:
             earlier[line.same].append(line)
             continue
-        large_enough = (sale for sale in reversed(earlier[line.same]) if sale.units_sold >= line.units_returned > 0)
+        year_before = line.invoice_date - pd.DateOffset(years=1)
+        large_enough = (
+            sale
+            for sale in reversed(earlier[line.same])
+            if sale.units_sold >= line.units_returned > 0 and sale.invoice_date >= year_before
+        )
         if (sale := next(large_enough, None)) is not None:
             units_claimed[sale.Index] += line.units_returned
             if units_claimed[sale.Index] <= sale.units_sold:

@@ -310,7 +310,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("order_lines", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_order_lines_customer_product", ["source", "customer_id", "product_code"], unique=False
+            "ix_order_lines_customer_product", ["source", "customer_id", "product_code", "invoice_date"], unique=False
         )
         batch_op.create_index("ix_order_lines_invoice", ["source", "invoice_no"], unique=False)
 
