@@ -82,7 +82,7 @@ def write_year(whole: Path, path: Path, years_back: int) -> None:
         for row in rows:
             if moment := _moment(row):
                 row[WHEN] = f"{moment.month}/{moment.day}/{moment.year - years_back} {moment:%H:%M}"
-            row[INVOICE] += f"Y{years_back}"
+            row[INVOICE] += f"Y{years_back}" if row[INVOICE] else ""
             writer.writerow(row)
 
 
@@ -98,7 +98,7 @@ def write_next_day(whole: Path, path: Path, number: int, lines: int = 2000) -> N
         for row in rows[number * lines : (number + 1) * lines]:
             if moment := _moment(row):
                 row[WHEN] = f"{day:%Y-%m-%d} {moment:%H:%M:%S}"
-            row[INVOICE] += f"D{number}"
+            row[INVOICE] += f"D{number}" if row[INVOICE] else ""
             writer.writerow(row)
 
 

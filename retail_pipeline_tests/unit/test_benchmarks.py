@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from benchmarks.comparison import Comparison, Cost, Measured, Side
-from benchmarks.exports import cut_by_day
+from benchmarks.exports import cut_by_day, write_next_day, write_year
 from benchmarks.report import report
 from retail_pipeline.demo.sample import sample_rows
 
@@ -39,3 +39,30 @@ def test_daily_files_hold_the_rows_of_the_one_file(tmp_path):
 
     assert len(exports.days) > 1
     assert invoices_and_quantities(*exports.days) == invoices_and_quantities(exports.whole)
+
+
+def dated_rows(path):
+    rows = list(csv.reader(path.open(encoding="cp1252", newline="")))[1:]
+    return [row for row in rows if len(row) == 8 and row[0] and "20" in row[4]]
+
+
+def test_an_earlier_year_has_the_same_lines_on_other_days_with_invoices_of_its_own(tmp_path):
+    whole = cut_by_day(sample_rows(orders=40, seed=1), tmp_path).whole
+    write_year(whole, tmp_path / "earlier.csv", years_back=3)
+    now, earlier = dated_rows(whole), dated_rows(tmp_path / "earlier.csv")
+    assert len(now) == len(earlier) > 100
+    assert [row[1:4] + row[5:] for row in now] == [row[1:4] + row[5:] for row in earlier]
+    assert {row[0] for row in now}.isdisjoint(row[0] for row in earlier)
+    assert {row[4].split()[0][-4:] for row in now} <= {"2010", "2011"}
+    assert {row[4].split()[0][-4:] for row in earlier} <= {"2007", "2008"}
+
+
+def test_the_next_days_come_after_the_last_one_and_share_no_invoice(tmp_path):
+    whole = cut_by_day(sample_rows(orders=40, seed=1), tmp_path).whole
+    for number in (1, 2):
+        write_next_day(whole, tmp_path / f"{number}.csv", number, lines=50)
+    one, two = (dated_rows(tmp_path / f"{number}.csv") for number in (1, 2))
+    assert len(one) > 40
+    assert len({row[4][:10] for row in one}) == len({row[4][:10] for row in two}) == 1
+    assert one[0][4][:10] < two[0][4][:10]
+    assert {row[0] for row in one}.isdisjoint(row[0] for row in [*two, *dated_rows(whole)])
