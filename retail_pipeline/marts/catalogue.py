@@ -109,14 +109,14 @@ class MartColumn(_Described):
 
 
 class Parts(_Described):
-    """A refresh that makes anew those rows of a mart whose columns `parts` are those of changed lines.
+    """A refresh that makes those rows of a mart anew whose columns `parts` have certain values, their keys.
 
-    `also`, a query over marts and over `touched_lines` and `touched_loads`, finds further parts, or all of them where
-    lines don't have the columns.
+    `keys`, a query over marts and over `touched_lines` and `touched_loads`, finds them; where it is left out, the keys
+    are those of the touched lines.
     """
 
     parts: tuple[str, ...]
-    also: str | None = None
+    keys: str | None = None
 
 
 class _MartFile(_Described):

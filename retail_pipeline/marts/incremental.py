@@ -45,13 +45,9 @@ def keys_of_parts(mart: Mart) -> exp.Query:
     """The keys of the parts of a mart that changes concern."""
     assert isinstance(mart.refresh, Parts)
     columns = ", ".join(mart.refresh.parts)
-    found = []
-    if {*mart.refresh.parts} <= {*LINES, "month", "year"}:
-        found.append(f"SELECT {columns} FROM touched_lines")
-    if mart.refresh.also:
-        found.append(f"SELECT {columns} FROM ({mart.refresh.also}) AS also")
+    keys = mart.refresh.keys or f"SELECT {columns} FROM touched_lines"
     filled = " AND ".join(f"{name} IS NOT NULL" for name in mart.refresh.parts if not mart.columns[name].nullable)
-    query = f"SELECT DISTINCT {columns} FROM ({' UNION ALL '.join(found)}) AS parts WHERE {filled or 'TRUE'}"
+    query = f"SELECT {columns} FROM ({keys}) AS parts WHERE {filled or 'TRUE'}"
     touched_loads = "SELECT load_id FROM changed_loads WHERE version > :since"
     return reading(_parsed(query), {"touched_lines": _parsed(_TOUCHED_LINES), "touched_loads": _parsed(touched_loads)})
 
