@@ -53,4 +53,4 @@ def _in_kpis(connection: sa.Connection, name: str, scope: Scope) -> dict[str, ob
     if name not in kpis.c or not sa.inspect(connection).has_table(kpis.name):
         return {}
     query = sa.select(kpis.c.currency, kpis.c[name]).where(kpis.c.scope == scope.place, kpis.c.period == scope.period)
-    return dict(connection.execute(query).tuples().all())
+    return dict(connection.execute(query).all())

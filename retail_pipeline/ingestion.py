@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.intake.recognition import recognise
+from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
 from retail_pipeline.reports import say_checks, say_loads
 from retail_pipeline.settings import Settings
@@ -112,6 +113,8 @@ def _tell(outcomes: "Sequence[RunOutcome]") -> int:
     failed = not all(outcome.success for outcome in outcomes)
     for error in dict.fromkeys(error for outcome in outcomes for error in outcome.errors):
         click.echo(f"retail: {error}", err=True)
+    if any(check.critical and not check.passed and check.asset in marts() for check in checks):
+        click.echo("`retail marts refresh --full` makes the marts anew, whatever they show now.", err=True)
     if not failed:
         click.echo("The marts are refreshed.")
     return 1 if failed or any(check.critical and not check.passed for check in checks) else 0

@@ -58,6 +58,18 @@ def test_a_load_is_reverted_and_the_marts_refreshed_by_one_command(warehouse, in
     assert "Nothing is new" in capsys.readouterr().out
 
 
+def test_a_mart_that_somebody_spoiled_is_told_and_made_anew_with_full(warehouse, instance, export, capsys):
+    assert ingestion.ingest_files([export("1.csv", order_line("1"))]) == 0
+    with warehouse.writing() as connection:
+        connection.execute(sa.text("UPDATE running_products SET gross_sales = gross_sales + 1"))
+    assert ingestion.ingest_files([export("2.csv", order_line("2"))]) == 1
+    said = capsys.readouterr().err
+    assert "FAILED: running_products: totals reconcile" in said
+    assert "`retail marts refresh --full` makes the marts anew" in said
+    assert ingestion.refresh_marts(full=True) == 0
+    assert stale(warehouse) == []
+
+
 def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, instance, export):
     load_ids = landed(warehouse, export, "1", "2", "3")
     outcome = ingest(instance, *load_ids)
