@@ -6,9 +6,7 @@ import sqlalchemy as sa
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.measuring import Scope, bases, figures, figures_by_load, measure_named
-from retail_pipeline.reports import open_warehouse, print_table
-
-LOADS_SHOWN = 20
+from retail_pipeline.reports import LOADS_SHOWN, open_warehouse, print_table
 
 
 def print_explanation(name: str, place: str, period: str) -> None:

@@ -103,7 +103,7 @@ def _months(connection: sa.Connection) -> list[str]:
     mart = marts()["mart_sales_monthly"].table()
     rows = connection.execute(sa.select(mart.c.month, mart.c.net_revenue, mart.c.days_covered, mart.c.is_partial)).all()
     revenues: dict = {}
-    covered = {month: f"  ({days} days so far)" if partial else "" for month, _, days, partial in rows}
+    covered = {month: f"  ({days} days only)" if partial else "" for month, _, days, partial in rows}
     for month, revenue, _, _ in rows:
         revenues[month] = revenues.get(month, 0) + revenue
     most = max(revenues.values())
