@@ -1,6 +1,6 @@
 """The asset checks: one per expectation, those of loads before the marts and those of marts after them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -8,7 +8,8 @@ import dagster as dg
 from retail_pipeline.defs.resources import Retail
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
-from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse import check_results, ledger
+from retail_pipeline.warehouse.check_results import CheckResult
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
@@ -48,41 +49,51 @@ def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Itera
         load_ids = unchecked or [
             entry["load_id"] for entry in ledger.entries(connection) if entry["status"] == "loaded"
         ]
-    verdicts = [(suite, evaluate(retail.warehouse, suite, load_ids)) for suite in LOAD_SUITES]
-    if all(
-        found[expectation.name].passed
-        for suite, found in verdicts
-        for expectation in suite.expectations
-        if expectation.severity == "critical"
-    ):
-        with retail.warehouse.writing() as connection:
-            ledger.enter_checked(connection, load_ids)
-    yield from _results(context, verdicts, {"loads": len(load_ids)})
+    found = _found(LOAD_SUITES, {suite.table: evaluate(retail.warehouse, suite, load_ids) for suite in LOAD_SUITES})
+    passed = all(result.passed for result in found if result.severity == "critical")
+    with retail.warehouse.writing() as connection:
+        check_results.enter(connection, context.run.run_id, found)
+        ledger.enter_checked(connection, load_ids, context.run.run_id, passed=passed)
+    yield from _shown_in_dagster(context, found, {"loads": len(load_ids)})
 
 
 @dg.multi_asset_check(specs=_specs(MART_SUITES), can_subset=True, compute_kind="great_expectations")
 def mart_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
     """Tests the marts that were asked for as a whole."""
     wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-    verdicts = [(suite, evaluate(retail.warehouse, suite)) for suite in MART_SUITES if suite.asset_name in wanted]
-    yield from _results(context, verdicts, {})
+    chosen = [suite for suite in MART_SUITES if suite.asset_name in wanted]
+    found = _found(chosen, {suite.table: evaluate(retail.warehouse, suite) for suite in chosen})
+    with retail.warehouse.writing() as connection:
+        check_results.enter(connection, context.run.run_id, found)
+    yield from _shown_in_dagster(context, found, {})
 
 
-def _results(
-    context: dg.AssetCheckExecutionContext, verdicts: list[tuple[Suite, dict[str, Verdict]]], about: dict[str, Any]
+def _found(chosen: Iterable[Suite], verdicts: Mapping[str, Mapping[str, Verdict]]) -> list[CheckResult]:
+    """The verdicts on each table's expectations, as they are kept."""
+    return [
+        CheckResult(
+            suite.asset_name, suite.table, expectation.name, expectation.severity, verdict.passed, verdict.details
+        )
+        for suite in chosen
+        for expectation in suite.expectations
+        for verdict in [verdicts[suite.table][expectation.name]]
+    ]
+
+
+def _shown_in_dagster(
+    context: dg.AssetCheckExecutionContext, found: Iterable[CheckResult], about: Mapping[str, Any]
 ) -> Iterator[dg.AssetCheckResult]:
-    for suite, found in verdicts:
-        for expectation in suite.expectations:
-            key = dg.AssetCheckKey(dg.AssetKey(suite.asset_name), expectation.name)
-            if key in context.selected_asset_check_keys:
-                verdict = found[expectation.name]
-                yield dg.AssetCheckResult(
-                    asset_key=key.asset_key,
-                    check_name=key.name,
-                    passed=verdict.passed,
-                    severity=SEVERITIES[expectation.severity],
-                    metadata=about | {name: _shown(value) for name, value in verdict.details.items()},
-                )
+    for result in found:
+        key = dg.AssetCheckKey(dg.AssetKey(result.asset), result.name)
+        if key in context.selected_asset_check_keys:
+            details = {name: _shown(value) for name, value in result.details.items()}
+            yield dg.AssetCheckResult(
+                asset_key=key.asset_key,
+                check_name=key.name,
+                passed=result.passed,
+                severity=SEVERITIES[result.severity],
+                metadata={**about, **details},
+            )
 
 
 def _shown(value: Any) -> Any:

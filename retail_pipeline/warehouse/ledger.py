@@ -59,13 +59,16 @@ def enter_failed(connection: sa.Connection, load_id: str, run_id: str | None, er
 def enter_reverted(connection: sa.Connection, load_id: str) -> None:
     """Notes that a load was taken back out; its rows are in no table any more, and nothing is said of them."""
     nothing = dict.fromkeys(column.name for column in loads.columns if column.name.startswith(("rows_", "amount_")))
-    nothing |= dict.fromkeys(("first_invoice_date", "last_invoice_date", "loaded_at", "checked_at", "run_id"))
+    nothing |= dict.fromkeys(
+        ("first_invoice_date", "last_invoice_date", "loaded_at", "checked_at", "checked_by", "run_id")
+    )
     connection.execute(sa.update(loads).where(loads.c.load_id == load_id).values(status="reverted", **nothing))
 
 
-def enter_checked(connection: sa.Connection, load_ids: Collection[str]) -> None:
-    """Notes that loads passed every critical check."""
-    connection.execute(sa.update(loads).where(loads.c.load_id.in_(load_ids)).values(checked_at=now()))
+def enter_checked(connection: sa.Connection, load_ids: Collection[str], run_id: str, *, passed: bool) -> None:
+    """Notes which run tested loads, and when they passed every critical check."""
+    values = {"checked_by": run_id} | ({"checked_at": now()} if passed else {})
+    connection.execute(sa.update(loads).where(loads.c.load_id.in_(load_ids)).values(values))
 
 
 def move_figures(connection: sa.Connection, load_id: str, rows: int, amount) -> None:

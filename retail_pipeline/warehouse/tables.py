@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -83,7 +84,9 @@ loads = Table(
     _described("landed_at", INSTANT, "When the file was safe in the landing store (UTC)."),
     _described("loaded_at", INSTANT, "When its rows became visible (UTC).", nullable=True),
     _described("checked_at", INSTANT, "When the load last passed every critical check (UTC).", nullable=True),
-    _described("run_id", String(64), "The Dagster run that loaded it.", nullable=True),
+    _described("run_id", String(64), "The Dagster run that loads it, or did.", nullable=True),
+    _described("checked_by", String(64), "The Dagster run that last tested it.", nullable=True),
+    _described("requested_at", INSTANT, "When somebody undertook to start its run (UTC).", nullable=True),
     UniqueConstraint("sha256"),
     UniqueConstraint("landing_no"),
     comment="The ledger. One row per load, that is per ingested file.",
@@ -136,6 +139,8 @@ order_lines = Table(
     *_order_line_columns(),
     Index("ix_order_lines_invoice", "source", "invoice_no"),
     Index("ix_order_lines_customer_product", "source", "customer_id", "product_code", "invoice_date"),
+    Index("ix_order_lines_day", "invoice_date", "load_id", "line_no"),
+    Index("ix_order_lines_product", "product_code", "invoice_date", "load_id", "line_no"),
     comment="The lines that count. One row per invoice line, from the latest load that carries the invoice.",
     **MYSQL,
 )
@@ -273,6 +278,36 @@ refresh_parts = Table(
     _described("period", CODE, "Part of a mart's grain.", nullable=True),
     _described("load_id", LOAD_ID, "Part of a mart's grain.", nullable=True),
     comment="Scratch table of a refresh, the parts of a mart that are made anew: empty outside its transaction.",
+    **MYSQL,
+)
+
+check_results = Table(
+    "check_results",
+    metadata,
+    _described("run_id", String(64), "The Dagster run in which it was tested.", primary_key=True),
+    _described("asset", CODE, "The Dagster asset that shows it.", primary_key=True),
+    _described("name", String(200), "The expectation's name.", primary_key=True),
+    _described("table_name", CODE, "The table that was tested."),
+    _described("severity", String(16), "critical: the marts stay as they are; or warning."),
+    _described("passed", Boolean, "Whether it holds."),
+    _described("unexpected_rows", BigInteger, "Rows that contradict it, where they were counted.", nullable=True),
+    _described("details", RAW_TEXT, "JSON object: counts, a sample of offending rows, or the error."),
+    _described("checked_at", INSTANT, "When it was tested (UTC)."),
+    Index("ix_check_results_check", "asset", "name", "checked_at"),
+    comment="What the checks found. One row per expectation and run.",
+    **MYSQL,
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _described("key_id", String(16), "The public part of the key.", primary_key=True),
+    _described("name", String(100), "Whom it was made for."),
+    _described("secret_sha256", String(64), "SHA-256 of the secret part, which is kept nowhere."),
+    _described("scopes", String(64), "What it may do: ingest, read; separated by commas."),
+    _described("created_at", INSTANT, "When it was made (UTC)."),
+    _described("revoked_at", INSTANT, "When it was revoked (UTC).", nullable=True),
+    comment="Keys of the API. One row per key.",
     **MYSQL,
 )
 

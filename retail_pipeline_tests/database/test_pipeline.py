@@ -11,7 +11,7 @@ from retail_pipeline.defs.loads import LOADS
 from retail_pipeline.defs.runs import RunOutcome, open_instance, run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
-from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse import check_results, ledger
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.tables import loads, order_lines
@@ -125,6 +125,27 @@ def test_a_failed_warning_does_not_block(warehouse, instance, export):
     assert outcome.success
     assert failed(outcome, critical=False) == {"countries_are_known", "sales_have_a_positive_amount"}
     assert stale(warehouse) == []
+
+
+def test_what_the_checks_found_is_kept_beside_the_data_and_the_ledger_says_which_run_found_it(
+    warehouse, instance, export
+):
+    load_id = land(warehouse, export("1.csv", order_line("1", country="Mordor")), ONLINE_RETAIL).load_id
+    outcome = ingest(instance, load_id)
+    assert entry(warehouse, load_id)["checked_by"] == outcome.run_id
+    with warehouse.reading() as connection:
+        kept = check_results.of_run(connection, outcome.run_id)
+        assert check_results.latest(connection) == kept
+    assert {(row["asset"], row["name"], row["passed"]) for row in kept} == {
+        (check.asset, check.name, check.passed) for check in outcome.checks
+    }
+    (mordor,) = [row for row in kept if row["name"] == "countries_are_known"]
+    assert (mordor["severity"], mordor["passed"], mordor["unexpected_rows"]) == ("warning", False, 1)
+    assert "Mordor" in mordor["details"]
+    again = run_refresh(instance, full=True)
+    with warehouse.reading() as connection:
+        assert {row["run_id"] for row in check_results.latest(connection)} == {again.run_id}
+        assert check_results.of_run(connection, outcome.run_id) == kept
 
 
 def test_a_check_that_cannot_run_is_a_failed_check_with_the_error_s_text(warehouse, instance, export):

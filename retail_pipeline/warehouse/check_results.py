@@ -1,0 +1,70 @@
+"""What the checks found, kept beside the data, so that who reads the data can read it without asking Dagster."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.tables import check_results
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The outcome of one expectation; `details` are plain values that say why."""
+
+    asset: str
+    table_name: str
+    name: str
+    severity: str
+    passed: bool
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+def enter(connection: sa.Connection, run_id: str, results: Iterable[CheckResult]) -> None:
+    """Keeps what a run found; what the same run found before of the same expectations gives way."""
+    rows = [
+        {
+            "run_id": run_id,
+            "asset": result.asset,
+            "name": result.name,
+            "table_name": result.table_name,
+            "severity": result.severity,
+            "passed": result.passed,
+            "unexpected_rows": result.details.get("unexpected_rows"),
+            "details": json.dumps(dict(result.details)),
+            "checked_at": ledger.now(),
+        }
+        for result in results
+    ]
+    for asset in {row["asset"] for row in rows}:
+        names = [row["name"] for row in rows if row["asset"] == asset]
+        connection.execute(
+            sa.delete(check_results).where(
+                check_results.c.run_id == run_id, check_results.c.asset == asset, check_results.c.name.in_(names)
+            )
+        )
+    if rows:
+        connection.execute(sa.insert(check_results), rows)
+
+
+def of_run(connection: sa.Connection, run_id: str) -> list[sa.RowMapping]:
+    """What a run found, by asset and name."""
+    return _rows(connection, sa.select(check_results).where(check_results.c.run_id == run_id))
+
+
+def latest(connection: sa.Connection) -> list[sa.RowMapping]:
+    """What was last found of each expectation, by asset and name."""
+    ordered = sa.func.row_number().over(
+        partition_by=(check_results.c.asset, check_results.c.name), order_by=check_results.c.checked_at.desc()
+    )
+    numbered = sa.select(check_results, ordered.label("age")).subquery()
+    columns = [numbered.c[column.name] for column in check_results.columns]
+    return _rows(connection, sa.select(*columns).where(numbered.c.age == 1))
+
+
+def _rows(connection: sa.Connection, query: sa.Select) -> list[sa.RowMapping]:
+    found = query.subquery()
+    return list(connection.execute(sa.select(found).order_by(found.c.asset, found.c.name)).mappings())
