@@ -1,46 +1,46 @@
-"""GET /health: whether the API can do its work."""
+"""GET /health: whether the API can do its work, and whether what it depends on can."""
 
-from functools import cache
-from typing import Annotated, Literal
+from typing import Literal
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
+from api.json import answer
+from api.state import DagsterDep, WarehouseDep
 from retail_pipeline.errors import BadInput
-from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import Warehouse
 
-router = APIRouter()
-
-
-@cache
-def warehouse() -> Warehouse:
-    """The process's warehouse."""
-    return Warehouse(Settings())
-
-
-WarehouseDep = Annotated[Warehouse, Depends(warehouse)]
+router = APIRouter(tags=["operations"])
 
 
 class Health(BaseModel):
-    """The state of what the API depends on."""
+    """The state of what the API depends on; degraded: files are kept, and loaded when Dagster is back."""
 
-    status: Literal["ok", "unavailable"]
+    status: Literal["ok", "degraded", "unavailable"]
     database: str
+    migrations: str
+    dagster: str
 
 
-@router.get("/health", responses={503: {"model": Health}})
-def health(warehouse: WarehouseDep, response: Response) -> Health:
-    """200 where the database answers and has its tables, else 503 with the reason."""
+@router.get("/health", response_model=Health, responses={503: {"model": Health}})
+def health(warehouse: WarehouseDep, dagster: DagsterDep) -> Response:
+    """200 where the database answers and has its tables, also without Dagster; else 503 with the reason."""
+    database, migrations = _database(warehouse)
+    dagster_state = "ok" if dagster.is_up() else "unreachable"
+    works = database == migrations == "ok"
+    status = "unavailable" if not works else "ok" if dagster_state == "ok" else "degraded"
+    content = Health(status=status, database=database, migrations=migrations, dagster=dagster_state)
+    return answer(content.model_dump(), 200 if works else 503)
+
+
+def _database(warehouse: Warehouse) -> tuple[str, str]:
+    """The state of the database, and of its tables."""
+    from retail_pipeline.warehouse.migrations import missing_upgrade
+
     try:
-        with warehouse.reading() as connection:
-            ledger.version(connection)
+        return "ok", missing_upgrade(warehouse) or "ok"
     except BadInput as error:
-        problem = str(error)
-    except sa.exc.DBAPIError:
-        problem = "the tables are missing; run `retail db upgrade`"
-    else:
-        return Health(status="ok", database="ok")
-    response.status_code = 503
-    return Health(status="unavailable", database=problem)
+        return str(error), "unknown"
+    except sa.exc.DBAPIError as error:
+        return f"the database refuses: {error.orig}", "unknown"

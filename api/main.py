@@ -1,8 +1,55 @@
 """The API's application, `api.main:app`. It imports neither dagster nor great_expectations: they cost seconds."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+import httpx2 as httpx
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
-from api import health
+from api import health, ingest, marts, measures, metrics, problems, quarantine, transactions
+from api.access import Gate
+from api.dagster import Dagster
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse
 
-app = FastAPI(title="Retail pipeline", docs_url="/docs", redoc_url=None)
-app.include_router(health.router)
+DAGSTER_SECONDS = 10
+"""How long an answer of Dagster's is waited for; it starts a run in a quarter of a second."""
+
+DESCRIPTION = """Hand in export files, follow what becomes of them, and read order lines, marts and measures.
+
+Errors are `application/problem+json` (RFC 9457). Decimals are text in JSON. Once a key was made (`retail keys create`),
+every request but `/health` needs one: `Authorization: Bearer KEY`."""
+
+
+def create_app(settings: Settings | None = None, dagster: httpx.Client | None = None) -> FastAPI:
+    """An application for some settings, and for a client whose base URL is Dagster's web server."""
+    settings = settings or Settings()
+    if settings.api_database_url:
+        settings = settings.model_copy(update={"database_url": settings.api_database_url})
+    client = dagster or httpx.Client(base_url=settings.dagster_url, timeout=DAGSTER_SECONDS)
+    warehouse = Warehouse(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        client.close()
+        warehouse.dispose()
+
+    app = FastAPIOffline(
+        title="Retail pipeline",
+        description=DESCRIPTION,
+        version=version("retail-pipeline"),
+        redoc_url=None,  # it asks another server for its logo
+        lifespan=lifespan,
+    )
+    app.state.warehouse, app.state.dagster, app.state.gate = warehouse, Dagster(client), Gate(warehouse)
+    problems.install(app)
+    metrics.install(app, warehouse)
+    for room in (ingest, transactions, quarantine, marts, measures, health, metrics):
+        app.include_router(room.router)
+    return app
+
+
+app = create_app()

@@ -141,6 +141,48 @@ def serve(port: int, api_port: int) -> None:
 
 
 @main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others need a key first.")
+@click.option("--port", default=8000, show_default=True)
+def api(host: str, port: int) -> None:
+    """Serve the API alone."""
+    from retail_pipeline.serving import serve_api
+
+    serve_api(host, port)
+
+
+@main.group()
+def keys() -> None:
+    """The keys of the API. Until one is made, the API serves this machine alone, without keys."""
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(["ingest", "read"]))
+def keys_create(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key for NAME (a shop, a script) and show it, this once."""
+    from retail_pipeline.reports import create_key
+
+    create_key(name, scopes)
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """List the keys, without their secret part."""
+    from retail_pipeline.reports import print_keys
+
+    print_keys()
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+def keys_revoke(key_id: str) -> None:
+    """Revoke a key: within seconds nobody gets in with it."""
+    from retail_pipeline.reports import revoke_key
+
+    revoke_key(key_id)
+
+
+@main.command()
 def demo() -> None:
     """Make a sample export, ingest it into SQLite and show what came of it."""
     from retail_pipeline.demo.demonstration import demonstrate

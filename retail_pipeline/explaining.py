@@ -1,11 +1,9 @@
 """What `retail explain` shows: a measure's definition, its SQL, its figure, and the rows and loads behind it."""
 
 import click
-import sqlalchemy as sa
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.marts.catalogue import marts
-from retail_pipeline.marts.measuring import Scope, bases, figures, figures_by_load, measure_named
+from retail_pipeline.marts.measuring import Scope, bases, figures, figures_by_load, in_kpis, measure_named
 from retail_pipeline.reports import LOADS_SHOWN, open_warehouse, print_table
 
 
@@ -24,7 +22,7 @@ def print_explanation(name: str, place: str, period: str) -> None:
     with open_warehouse().reading() as connection:
         totals = figures(connection, name, scope)
         by_load = figures_by_load(connection, name, scope)
-        shown = _in_kpis(connection, name, scope)
+        shown = in_kpis(connection, name, scope)
     if not totals:
         raise BadInput(f"there are no order lines of {place}, {period}")
     click.echo()
@@ -43,12 +41,3 @@ def print_explanation(name: str, place: str, period: str) -> None:
     )
     if more := by_load[LOADS_SHOWN:]:
         click.echo(f"and {len(more)} loads with {sum(one.line_count for one in more):,} rows")
-
-
-def _in_kpis(connection: sa.Connection, name: str, scope: Scope) -> dict[str, object]:
-    """What mart_kpis shows, by currency; nothing where it hasn't been made, or has no such period."""
-    kpis = marts()["mart_kpis"].table()
-    if name not in kpis.c or not sa.inspect(connection).has_table(kpis.name):
-        return {}
-    query = sa.select(kpis.c.currency, kpis.c[name]).where(kpis.c.scope == scope.place, kpis.c.period == scope.period)
-    return dict(connection.execute(query).all())

@@ -102,7 +102,7 @@ def _run_ingest(settings: Settings, warehouse: Warehouse, pending: list[str]) ->
         from retail_pipeline.defs.runs import open_instance, run_ingest
 
         with open_instance(settings) as instance:
-            outcomes = list(run_ingest(instance, pending, progress))
+            outcomes = list(run_ingest(instance, warehouse, pending, progress))
     say_loads(warehouse, pending)
     return _tell(outcomes)
 

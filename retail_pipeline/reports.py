@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import Warehouse, api_keys, ledger
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.tables import quarantined_lines
 
@@ -39,7 +40,7 @@ def print_loads() -> None:
                 entry["status"],
                 entry["source"],
                 *map(entry.get, figures),
-                f"{entry['landed_at']:%Y-%m-%d %H:%M}",
+                _minute(entry["landed_at"]),
             ]
             for entry in entries
         ),
@@ -75,6 +76,38 @@ def print_sources() -> None:
         ["name", "currency", "description"],
         ([source.name, source.currency, source.description] for source in SourceCatalogue(Settings().sources_folder)),
     )
+
+
+def create_key(name: str, scopes: Sequence[str]) -> None:
+    """Makes a key of the API and shows it."""
+    with open_warehouse().writing() as connection:
+        key = api_keys.make(connection, name, scopes)
+    click.echo(key)
+    click.echo("It isn't kept anywhere: note it now.", err=True)
+
+
+def revoke_key(key_id: str) -> None:
+    """Revokes a key of the API."""
+    with open_warehouse().writing() as connection:
+        api_keys.revoke(connection, key_id)
+    click.echo(f"{key_id} is revoked.")
+
+
+def print_keys() -> None:
+    """The keys of the API, a line each."""
+    with open_warehouse().reading() as connection:
+        rows = api_keys.rows(connection)
+    print_table(
+        ["key_id", "name", "scopes", "created_at", "revoked_at"],
+        (
+            [row["key_id"], row["name"], row["scopes"], _minute(row["created_at"]), _minute(row["revoked_at"])]
+            for row in rows
+        ),
+    )
+
+
+def _minute(instant: datetime | None) -> str:
+    return f"{instant:%Y-%m-%d %H:%M}" if instant else ""
 
 
 def say_loads(warehouse: Warehouse, load_ids: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ import click
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse import Warehouse, api_keys
 from retail_pipeline.warehouse.migrations import ensure_current
 
 HOST = "127.0.0.1"  # Dagster's web UI has no log-in
@@ -31,6 +31,7 @@ def serve_all(port: int, api_port: int) -> int:
     environment = os.environ | {
         "RETAIL_HOME": str(settings.resolved_home),
         "DAGSTER_HOME": str(settings.dagster_home),
+        "RETAIL_DAGSTER_URL": f"http://{HOST}:{port}",
         "PYTHONSAFEPATH": "1",  # whatever lies in the current folder is no module of ours
     }
     commands = [
@@ -46,6 +47,22 @@ def serve_all(port: int, api_port: int) -> int:
                 time.sleep(0.5)
             return 1
     return 0
+
+
+def serve_api(host: str, port: int) -> None:
+    """Serves the API until interrupted. Raises BadInput where others could reach it and nobody has made a key."""
+    from api.access import is_loopback
+
+    warehouse = Warehouse(Settings())
+    ensure_current(warehouse)
+    if not is_loopback(host):
+        with warehouse.reading() as connection:
+            if not api_keys.by_id(connection):
+                raise BadInput(f"others can reach {host}: make a key first, with `retail keys create`")
+    warehouse.dispose()
+    import uvicorn
+
+    uvicorn.run("api.main:app", host=host, port=port)
 
 
 def _refuse_taken(port: int) -> None:

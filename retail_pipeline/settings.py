@@ -36,6 +36,30 @@ class Settings(BaseSettings):
         description="How long a writer waits for another writer before it gives up.",
     )
 
+    api_database_url: str = Field(
+        default="",
+        description="The warehouse as the API reaches it: by a user that may read, and write `loads`. "
+        "Empty: as `RETAIL_DATABASE_URL`.",
+    )
+    dagster_url: str = Field(
+        default="http://127.0.0.1:3000",
+        description="Where the API finds Dagster's web server, which starts the runs.",
+    )
+    dagster_public_url: str = Field(
+        default="",
+        description="Where people find it, for links. Empty: as `RETAIL_DAGSTER_URL`.",
+    )
+    upload_bytes: int = Field(
+        default=4 << 30,
+        ge=1,
+        description="The largest file that the API takes.",
+    )
+    requests_per_minute: int = Field(
+        default=6000,
+        ge=1,
+        description="Requests that the API answers a minute for one key.",
+    )
+
     @cached_property
     def resolved_home(self) -> Path:
         """`home` as an absolute path, so that a process started elsewhere by Dagster finds the same folder."""

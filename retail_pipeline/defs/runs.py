@@ -2,14 +2,16 @@
 
 import os
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby
+from uuid import uuid4
 
 import dagster as dg
 import yaml
 
 from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.connection import file_lock
 from retail_pipeline.warehouse.loading import Progress
 
@@ -83,14 +85,23 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def run_ingest(instance: dg.DagsterInstance, load_ids: Sequence[str], progress: Progress) -> Iterator[RunOutcome]:
+def run_ingest(
+    instance: dg.DagsterInstance, warehouse: Warehouse, load_ids: Sequence[str], progress: Progress
+) -> Iterator[RunOutcome]:
     """Runs the job `ingest` for loads: one run for each stretch of loads that lie together in Dagster's order."""
     from retail_pipeline.defs.loads import LOADS
 
     instance.add_dynamic_partitions(LOADS.name, load_ids)
-    for first, last in _stretches(instance.get_dynamic_partitions(LOADS.name), set(load_ids)):
-        range_tags = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last}
-        yield _run(instance, "ingest", range_tags, resources={"progress": progress})
+    runs = [(str(uuid4()), stretch) for stretch in _stretches(instance.get_dynamic_partitions(LOADS.name), load_ids)]
+    with warehouse.writing(lock="landing") as connection:
+        for run_id, stretch in runs:
+            ledger.enter_run(connection, stretch, run_id)
+    for run_id, stretch in runs:
+        range_tags = {
+            "dagster/asset_partition_range_start": stretch[0],
+            "dagster/asset_partition_range_end": stretch[-1],
+        }
+        yield _run(instance, "ingest", range_tags, run_id=run_id, resources={"progress": progress})
 
 
 def run_refresh(instance: dg.DagsterInstance, *, full: bool) -> RunOutcome:
@@ -139,10 +150,7 @@ def _message(event: dg.DagsterEvent) -> str:
     return (error.cause or error).message.strip() if error else event.message or "failed"
 
 
-def _stretches(keys: Sequence[str], wanted: set[str]) -> Iterator[tuple[str, str]]:
-    """First and last of each run of wanted keys that stand side by side."""
-    places = [place for place, key in enumerate(keys) if key in wanted]
-    breaks = [place for place, following in pairwise(places) if following != place + 1]
-    starts = [places[0], *(places[places.index(place) + 1] for place in breaks)] if places else []
-    for start, end in zip(starts, [*breaks, places[-1]] if places else [], strict=True):
-        yield keys[start], keys[end]
+def _stretches(keys: Sequence[str], wanted: Collection[str]) -> list[list[str]]:
+    """The wanted keys, those that stand side by side together."""
+    grouped = groupby(keys, key=set(wanted).__contains__)
+    return [list(stretch) for is_wanted, stretch in grouped if is_wanted]

@@ -10,6 +10,8 @@ from pathlib import Path
 from retail_pipeline.errors import BadFile
 
 CHUNK_BYTES = 1 << 20
+FILE_NAME_BYTES = 200
+"""Any file system takes 255."""
 
 NOT_TEXT = {
     b"PK\x03\x04": "a ZIP archive or an Excel workbook",
@@ -135,8 +137,16 @@ def encoding_of_start(path: Path, encodings: Iterable[str]) -> str:
 
 
 def safe_file_name(name: str) -> str:
-    """A name under which any file system and any database keeps a file: `_` for what one of them refuses."""
-    return re.sub(r"[\x00-\x1f\x7f/\\\ud800-\udfff]", "_", name) or "_"
+    """A name under which any file system and any database keeps a file: `_` for what one of them refuses.
+
+    A name that is too long loses the middle, so that it still says what it is and of which kind.
+    """
+    name = re.sub(r"[\x00-\x1f\x7f/\\\ud800-\udfff]", "_", name)
+    if not name.strip("."):  # the folder itself, or the one above
+        name = name.replace(".", "_") or "_"
+    while len(name.encode()) > FILE_NAME_BYTES:
+        name = name[: len(name) // 2 - 1] + name[len(name) // 2 :]
+    return name
 
 
 def load_id_of(file_name: str, sha256: str) -> str:

@@ -1,5 +1,6 @@
 """A measure computed from order lines by its definition, whatever the marts say: for explaining a figure."""
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -8,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.marts.catalogue import TYPES, Measure, formula, measures, schema
+from retail_pipeline.marts.catalogue import TYPES, Measure, formula, marts, measures, schema
 from retail_pipeline.warehouse.dialect import dialect_of, translate
 
 ALL_COUNTRIES, ALL_TIME = "All countries", "all time"
@@ -48,6 +49,27 @@ def figures_by_load(connection: sa.Connection, name: str, scope: Scope) -> list[
     """A measure within a scope over the lines of each load alone, those with most lines first."""
     found = [Figure(row[0], row[2], row[3], row[1]) for row in _run(connection, name, scope, ["currency", "load_id"])]
     return sorted(found, key=lambda figure: (-figure.line_count, figure.load_id))
+
+
+def in_kpis(connection: sa.Connection, name: str, scope: Scope) -> dict[str, Decimal | int | None]:
+    """What mart_kpis shows of a measure, by currency; nothing where it wasn't made yet, or has no such period."""
+    kpis = marts()["mart_kpis"].table()
+    if name not in kpis.c or not sa.inspect(connection).has_table(kpis.name):
+        return {}
+    query = sa.select(kpis.c.currency, kpis.c[name]).where(kpis.c.scope == scope.place, kpis.c.period == scope.period)
+    return dict(connection.execute(query).all())
+
+
+def loads_behind(connection: sa.Connection, period: str) -> list[tuple[str, str, int]]:
+    """The loads whose lines count in a period: load_id, currency and number of lines, those with most lines first."""
+    totals = marts()["running_load_months"].table()
+    lines = sa.cast(sa.func.sum(totals.c.line_count), sa.BigInteger)
+    query = sa.select(totals.c.load_id, totals.c.currency, lines).where(totals.c.replaced_by == "")
+    if period != ALL_TIME:
+        _form(period)
+        query = query.where(sa.cast(totals.c.month, sa.String(10)).startswith(period, autoescape=True))
+    query = query.group_by(totals.c.load_id, totals.c.currency).order_by(lines.desc(), totals.c.load_id)
+    return [tuple(row) for row in connection.execute(query)]
 
 
 def bases(name: str) -> dict[str, Measure]:
@@ -105,11 +127,17 @@ def _condition(scope: Scope) -> str:
         place = _literal(scope.place)
         conditions.append(f"(o.country = {place} OR COALESCE(c.region, 'Unknown') = {place})")
     if scope.period != ALL_TIME:
-        form = {4: "%Y", 7: "%Y-%m"}.get(len(scope.period))
-        if form is None:
-            raise BadInput(f"{scope.period!r} is no period: give a year (2011), a month (2011-03) or 'all time'")
-        conditions.append(f"DATE_FORMAT(o.invoice_date, '{form}') = {_literal(scope.period)}")
+        conditions.append(f"DATE_FORMAT(o.invoice_date, '{_form(scope.period)}') = {_literal(scope.period)}")
     return " AND ".join(conditions)
+
+
+def _form(period: str) -> str:
+    """How a period other than all time is written, in MySQL's words; raises BadInput where it is none."""
+    if re.fullmatch(r"\d{4}", period):
+        return "%Y"
+    if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", period):
+        return "%Y-%m"
+    raise BadInput(f"{period!r} is no period: give a year (2011), a month (2011-03) or 'all time'")
 
 
 def _literal(text: str) -> str:

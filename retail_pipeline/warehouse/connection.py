@@ -48,6 +48,10 @@ class Warehouse:
     def engine(self) -> sa.Engine:
         return _sqlite_engine(self.url, self.settings.lock_seconds) if self.is_sqlite else _mysql_engine(self.url)
 
+    def dispose(self) -> None:
+        """Closes the connections that nobody uses; the next use opens new ones."""
+        self.engine.dispose()
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """A connection whose statements see committed data."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Numeric
+from sqlalchemy import ColumnElement, Dialect, Numeric, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
@@ -74,6 +74,28 @@ def _sum_of_units(element: exact_sum, compiler: Any, **kwargs: Any) -> str:
     return (
         f"COALESCE(SUM(CAST(ROUND({compiler.process(element.clauses, **kwargs)} * {UNITS}) AS INTEGER)), 0) / {UNITS}.0"
     )
+
+
+class exact_text(GenericFunction):
+    """A decimal as text with all its decimals, written by the database: reading a number back takes Python longer."""
+
+    type = String()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Decimal]):
+        super().__init__(column)
+
+
+@compiles(exact_text)
+def _cast(element: exact_text, compiler: Any, **kwargs: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kwargs)} AS CHAR)"
+
+
+@compiles(exact_text, "sqlite")
+def _printed(element: exact_text, compiler: Any, **kwargs: Any) -> str:
+    (column,) = element.clauses
+    number = compiler.process(column, **kwargs)
+    return f"CASE WHEN {number} IS NOT NULL THEN printf('%.{column.type.impl.scale}f', {number}) END"
 
 
 def exact_ratio(numerator: float | None, denominator: float | None, scale: int) -> float | None:

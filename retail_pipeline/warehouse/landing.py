@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.tables import loads
 
+ARRIVING = ".arriving-"
+FORGOTTEN_SECONDS = 24 * 3600
+"""After this time nobody is still sending a file; whoever received it was killed."""
+
 
 @dataclass(frozen=True)
 class Landing:
@@ -26,32 +32,40 @@ class Landing:
 
 
 def land(warehouse: Warehouse, path: Path, profile: SourceProfile) -> Landing:
-    """Copies a file into the landing store and enters it in the ledger.
+    """Copies a file into the landing store and enters it in the ledger, as being taken care of by the caller.
 
     Raises BadFile, with nothing kept, where the file as a whole isn't of the source's form; single rows may still be
     rejected when it is loaded.
     """
-    return land_chunks(warehouse, path.name, chunks_of(path), profile)
+    with arriving(warehouse) as folder:
+        return land_arrived(warehouse, Path(shutil.copyfile(path, folder / safe_file_name(path.name))), profile)
 
 
-def land_chunks(warehouse: Warehouse, file_name: str, chunks: Iterable[bytes], profile: SourceProfile) -> Landing:
-    """As `land`, for a file that arrives in pieces."""
-    file_name = safe_file_name(file_name)
-    inspector = Inspector(file_name, profile.encodings)
-    arriving = warehouse.landing_folder / f".arriving-{uuid.uuid4().hex}"
-    arriving.mkdir(parents=True)
+@contextmanager
+def arriving(warehouse: Warehouse) -> Iterator[Path]:
+    """A folder of the landing store for a file that is on its way; it is gone afterwards, the file landed or not."""
+    for left_behind in warehouse.landing_folder.glob(f"{ARRIVING}*"):
+        with suppress(FileNotFoundError):  # another process may be as tidy
+            if time.time() - left_behind.stat().st_mtime > FORGOTTEN_SECONDS:
+                shutil.rmtree(left_behind, ignore_errors=True)
+    folder = warehouse.landing_folder / f"{ARRIVING}{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
     try:
-        with (arriving / file_name).open("xb") as copy:
-            for chunk in chunks:
-                inspector.feed(chunk)
-                copy.write(chunk)
-            inspection = inspector.finish()
-            copy.flush()
-            os.fsync(copy.fileno())
-        verify(arriving / file_name, profile, inspection.encoding)
-        return _enter(warehouse, arriving, file_name, inspection, profile)
+        yield folder
     finally:
-        shutil.rmtree(arriving, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def land_arrived(warehouse: Warehouse, file: Path, profile: SourceProfile) -> Landing:
+    """As `land`, for a file that has arrived in a folder of `arriving`: it is moved, not copied."""
+    inspector = Inspector(file.name, profile.encodings)
+    for chunk in chunks_of(file):
+        inspector.feed(chunk)
+    inspection = inspector.finish()
+    with file.open("rb") as arrived:
+        os.fsync(arrived.fileno())
+    verify(file, profile, inspection.encoding)
+    return _enter(warehouse, file.parent, file.name, inspection, profile)
 
 
 def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:
@@ -76,6 +90,7 @@ def _enter(
                         source=profile.name,
                         encoding=inspection.encoding,
                         landed_at=ledger.now(),
+                        requested_at=ledger.now(),
                     )
                 )
             return Landing(load_id, is_new=status == "reverted")
@@ -96,6 +111,7 @@ def _enter(
                 encoding=inspection.encoding,
                 status="landed",
                 landed_at=ledger.now(),
+                requested_at=ledger.now(),
             )
         )
     return Landing(load_id, is_new=True)

@@ -1,7 +1,7 @@
 """The ledger: what is known of each load, read and written."""
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
@@ -36,6 +36,35 @@ def unchecked(connection: sa.Connection) -> list[str]:
     """Loads in the tables that haven't passed the critical checks since they were loaded, in landing order."""
     query = sa.select(loads.c.load_id).where(loads.c.status == "loaded", loads.c.checked_at.is_(None))
     return list(connection.scalars(query.order_by(loads.c.landing_no)))
+
+
+def enter_run(connection: sa.Connection, load_ids: Collection[str], run_id: str) -> None:
+    """Notes which Dagster run loads these."""
+    connection.execute(sa.update(loads).where(loads.c.load_id.in_(load_ids)).values(run_id=run_id))
+
+
+def give_back(connection: sa.Connection, load_id: str) -> None:
+    """Notes that who undertook to start a load's run couldn't: somebody else may."""
+    connection.execute(sa.update(loads).where(loads.c.load_id == load_id).values(requested_at=None))
+
+
+def take_over(connection: sa.Connection, abandoned_after: timedelta) -> list[sa.RowMapping]:
+    """Undertakes to start the runs of loads for which nobody does; returns their rows, in landing order.
+
+    Nobody does where a start was given back, or was undertaken long ago and there is still no run.
+    """
+    nobodys = sa.and_(
+        loads.c.status == "landed",
+        loads.c.run_id.is_(None),
+        sa.or_(loads.c.requested_at.is_(None), loads.c.requested_at < now() - abandoned_after),
+    )
+    taken = list(connection.execute(sa.select(loads).where(nobodys).order_by(loads.c.landing_no)).mappings())
+    connection.execute(
+        sa.update(loads)
+        .where(nobodys, loads.c.load_id.in_([row["load_id"] for row in taken]))
+        .values(requested_at=now())
+    )
+    return taken
 
 
 def enter_loaded(connection: sa.Connection, load_id: str, run_id: str | None, figures: dict) -> None:
@@ -100,6 +129,11 @@ def shown_versions(connection: sa.Connection) -> dict[str, tuple[int, str]]:
 def rows_shown(connection: sa.Connection, mart: str) -> int:
     """How many rows a mart had when it was last refreshed."""
     return connection.scalar(sa.select(mart_refreshes.c.rows_written).where(mart_refreshes.c.mart == mart)) or 0
+
+
+def refreshed(connection: sa.Connection, mart: str) -> sa.RowMapping | None:
+    """When a mart was last refreshed, and what was noted then; None where it wasn't made yet."""
+    return connection.execute(sa.select(mart_refreshes).where(mart_refreshes.c.mart == mart)).mappings().first()
 
 
 def enter_refreshed(connection: sa.Connection, mart: str, version: int, definition: str, rows: int) -> None:

@@ -11,7 +11,7 @@ from retail_pipeline.defs.loads import LOADS
 from retail_pipeline.defs.runs import RunOutcome, open_instance, run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
-from retail_pipeline.warehouse import check_results, ledger
+from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.tables import loads, order_lines
@@ -26,9 +26,9 @@ def instance(warehouse) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def ingest(instance: dg.DagsterInstance, *load_ids: str) -> RunOutcome:
+def ingest(warehouse: Warehouse, instance: dg.DagsterInstance, *load_ids: str) -> RunOutcome:
     """Runs the job for loads that lie together, so that there is one run."""
-    (outcome,) = run_ingest(instance, load_ids, no_progress)
+    (outcome,) = run_ingest(instance, warehouse, load_ids, no_progress)
     return outcome
 
 
@@ -45,7 +45,7 @@ def failed(outcome: RunOutcome, *, critical: bool) -> set[str]:
 
 def test_a_load_is_reverted_and_the_marts_refreshed_by_one_command(warehouse, instance, export, capsys):
     first, bad = landed(warehouse, export, "1", "2")
-    ingest(instance, first, bad)
+    ingest(warehouse, instance, first, bad)
     assert ingestion.revert_load(bad) == 0
     said = capsys.readouterr().out
     assert f"{bad} is taken back out." in said
@@ -72,7 +72,7 @@ def test_a_mart_that_somebody_spoiled_is_told_and_made_anew_with_full(warehouse,
 
 def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, instance, export):
     load_ids = landed(warehouse, export, "1", "2", "3")
-    outcome = ingest(instance, *load_ids)
+    outcome = ingest(warehouse, instance, *load_ids)
     assert outcome.success
     assert outcome.errors == []
     names = [check.name for check in outcome.checks]
@@ -87,7 +87,7 @@ def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, 
 def test_each_load_has_its_own_row_counts_and_money_in_the_catalogue(warehouse, instance, export):
     one = land(warehouse, export("1.csv", order_line("1", quantity=2, price="1.5")), ONLINE_RETAIL).load_id
     two = land(warehouse, export("2.csv", order_line("2"), order_line("3", quantity="x")), ONLINE_RETAIL).load_id
-    ingest(instance, one, two)
+    ingest(warehouse, instance, one, two)
     records = instance.fetch_materializations(dg.AssetKey("order_lines"), limit=10).records
     shown = {record.partition_key: record.asset_materialization.metadata for record in records}
     assert {key: found["dagster/partition_row_count"].value for key, found in shown.items()} == {one: 1, two: 1}
@@ -99,12 +99,12 @@ def test_a_failed_critical_check_keeps_the_marts_as_they_were_in_that_run_and_in
     warehouse, instance, export
 ):
     first, second = landed(warehouse, export, "1", "2")
-    assert ingest(instance, first).success
+    assert ingest(warehouse, instance, first).success
     before = rows(warehouse, marts()["mart_orders"].table())
     with warehouse.writing() as connection:
         connection.execute(sa.update(loads).where(loads.c.load_id == first).values(rows_read=99, checked_at=None))
 
-    outcome = ingest(instance, second)
+    outcome = ingest(warehouse, instance, second)
     assert not outcome.success
     assert failed(outcome, critical=True) == {"every_row_is_accounted_for", "raw_rows_are_as_many_as_were_read"}
     assert rows(warehouse, marts()["mart_orders"].table()) == before
@@ -121,7 +121,7 @@ def test_a_failed_warning_does_not_block(warehouse, instance, export):
     load_id = land(
         warehouse, export("1.csv", order_line("1", country="Mordor"), order_line("2", price=0)), ONLINE_RETAIL
     ).load_id
-    outcome = ingest(instance, load_id)
+    outcome = ingest(warehouse, instance, load_id)
     assert outcome.success
     assert failed(outcome, critical=False) == {"countries_are_known", "sales_have_a_positive_amount"}
     assert stale(warehouse) == []
@@ -131,7 +131,7 @@ def test_what_the_checks_found_is_kept_beside_the_data_and_the_ledger_says_which
     warehouse, instance, export
 ):
     load_id = land(warehouse, export("1.csv", order_line("1", country="Mordor")), ONLINE_RETAIL).load_id
-    outcome = ingest(instance, load_id)
+    outcome = ingest(warehouse, instance, load_id)
     assert entry(warehouse, load_id)["checked_by"] == outcome.run_id
     with warehouse.reading() as connection:
         kept = check_results.of_run(connection, outcome.run_id)
@@ -152,7 +152,7 @@ def test_a_check_that_cannot_run_is_a_failed_check_with_the_error_s_text(warehou
     (load_id,) = landed(warehouse, export, "1")
     with warehouse.writing() as connection:
         connection.execute(sa.text("ALTER TABLE countries RENAME TO countries_elsewhere"))
-    outcome = ingest(instance, load_id)
+    outcome = ingest(warehouse, instance, load_id)
     assert not outcome.success
     (check,) = [check for check in outcome.checks if check.name == "countries_are_known"]
     assert not check.passed
@@ -179,7 +179,7 @@ def test_materializing_one_table_of_a_load_runs_that_load_again(warehouse, insta
     from retail_pipeline.definitions import defs
 
     (load_id,) = landed(warehouse, export, "1")
-    ingest(instance, load_id)
+    ingest(warehouse, instance, load_id)
     with warehouse.writing() as connection:
         connection.execute(sa.delete(order_lines))
     job = defs.resolve_implicit_global_asset_job_def().get_subset(asset_selection={dg.AssetKey("order_lines")})
@@ -191,9 +191,9 @@ def test_materializing_one_table_of_a_load_runs_that_load_again(warehouse, insta
 
 def test_loads_that_do_not_lie_together_are_run_without_those_between(warehouse, instance, export):
     load_ids = landed(warehouse, export, "1", "2", "3", "4", "5")
-    ingest(instance, *load_ids)
+    ingest(warehouse, instance, *load_ids)
     loaded_at = {load_id: entry(warehouse, load_id)["loaded_at"] for load_id in load_ids}
     again = [load_ids[0], load_ids[1], load_ids[3]]
-    assert len(list(run_ingest(instance, again, no_progress))) == 2
+    assert len(list(run_ingest(instance, warehouse, again, no_progress))) == 2
     rerun = {load_id for load_id in load_ids if entry(warehouse, load_id)["loaded_at"] != loaded_at[load_id]}
     assert rerun == set(again)

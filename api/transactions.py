@@ -1,0 +1,133 @@
+"""GET /transactions: order lines, page by page as JSON, or all of them at once in other formats."""
+
+import base64
+import json
+from datetime import date
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from api import formats, problems
+from api.access import may
+from api.formats import Format
+from api.json import answer
+from api.problems import Refused
+from api.state import WarehouseDep
+from retail_pipeline.warehouse.paging import LineFilter, lines, page
+
+router = APIRouter(tags=["read"], dependencies=[may("read")])
+
+MOST_LINES = 10_000
+
+
+class Filters(BaseModel):
+    """Which order lines are wanted, and how they are handed out."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    first_day: date | None = Field(None, alias="from", description="First invoice day.", examples=["2010-12-01"])
+    last_day: date | None = Field(None, alias="to", description="Last invoice day, itself included.")
+    country: str | None = Field(None, description="Country label, as the source has it.", examples=["France"])
+    customer_id: str | None = Field(None, description="Customer.", examples=["12583"])
+    product_code: str | None = Field(None, description="Product code, in upper case.", examples=["85123A"])
+    invoice_no: str | None = Field(None, description="Invoice number.", examples=["536370"])
+    kind: Literal["sale", "return", "adjustment", "stock_movement"] | None = Field(None, description="What it is.")
+    load_id: str | None = Field(None, description="Load that the line came with; the lines are in the file's order.")
+    source: str | None = Field(None, description="Source of the load.", examples=["online_retail"])
+    limit: int = Field(100, ge=1, le=MOST_LINES, description="Lines of a page of JSON.")
+    cursor: str | None = Field(None, description="Where a page begins: taken from `next` of the page before it.")
+    format: Format | None = Field(None, description="Instead of `Accept`. All but json hand out the whole result.")
+
+    def of_lines(self) -> LineFilter:
+        """The filters alone."""
+        return LineFilter(**self.model_dump(exclude={"limit", "cursor", "format"}))
+
+
+class Transaction(BaseModel):
+    """An order line. Decimals are text, so that no reader rounds them."""
+
+    load_id: str
+    line_no: int
+    source: str
+    invoice_no: str
+    product_code: str
+    description: str | None
+    quantity: str = Field(examples=["6.000"])
+    unit_price: str = Field(examples=["2.5500"])
+    amount: str = Field(examples=["15.3000"])
+    currency: str
+    invoiced_at: str = Field(examples=["2010-12-01T08:26:00"])
+    invoice_date: date
+    customer_id: str | None
+    country: str
+    kind: str
+
+
+class Transactions(BaseModel):
+    """A page of order lines, by day, load and line, and the path of the next one."""
+
+    items: list[Transaction]
+    next: str | None
+
+
+@router.get(
+    "/transactions",
+    response_model=Transactions,
+    responses={
+        200: {"content": formats.declared("csv", "ndjson", "parquet", "arrow")},
+        **problems.declared(401, 403, 406, 422, 429, 503),
+    },
+)
+def transactions(request: Request, warehouse: WarehouseDep, filters: Annotated[Filters, Query()]) -> Response:
+    """Order lines that count, filtered.
+
+    Pages are stable while loads go on: every line is on one page at most, and a line that stays is on exactly one.
+    CSV is safe to open in a spreadsheet: text that it would run begins with an apostrophe.
+    """
+    form, chosen = formats.wanted(request, filters.format), filters.of_lines()
+    if form != "json":
+        from retail_pipeline.warehouse.streaming import batches, schema
+
+        with warehouse.reading() as connection:
+            query = lines(connection, chosen)
+        return formats.stream(batches(warehouse, query), schema(query), form, "transactions")
+    after = _key(filters.cursor, chosen) if filters.cursor else None
+    with warehouse.reading() as connection:
+        items = page(connection, chosen, after, filters.limit)
+    following = None
+    if len(items) == filters.limit:
+        cursor = _cursor(tuple(items[-1][name] for name in chosen.key))
+        stated = filters.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
+        following = f"{request.url.path}?{urlencode(stated | {'cursor': cursor})}"
+    return answer({"items": items, "next": following})
+
+
+def _cursor(key: tuple[Any, ...]) -> str:
+    content = json.dumps(key, default=str, separators=(",", ":"))
+    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
+
+
+def _key(cursor: str, chosen: LineFilter) -> tuple[Any, ...]:
+    """The key in a cursor; it must be one of the same filters' order."""
+    try:
+        values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
+        return tuple(_KEY_TYPES[name](value) for name, value in zip(chosen.key, values, strict=True))
+    except (ValueError, TypeError, KeyError) as error:
+        raise Refused(422, f"cursor: {cursor!r} is none that these filters gave") from error
+
+
+def _line_no(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**31:
+        raise ValueError(value)
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+_KEY_TYPES = {"invoice_date": date.fromisoformat, "load_id": _text, "line_no": _line_no}

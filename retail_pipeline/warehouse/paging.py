@@ -1,0 +1,115 @@
+"""Order lines page by page, by keyset: a page deep in the result costs what the first one costs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import sqlalchemy as sa
+
+from retail_pipeline.warehouse.exact import ExactDecimal, exact_text
+from retail_pipeline.warehouse.tables import loads, order_lines
+
+
+@dataclass(frozen=True)
+class LineFilter:
+    """Which order lines are wanted: those that have all of these values; days are inclusive."""
+
+    first_day: date | None = None
+    last_day: date | None = None
+    source: str | None = None
+    invoice_no: str | None = None
+    product_code: str | None = None
+    customer_id: str | None = None
+    country: str | None = None
+    kind: str | None = None
+    load_id: str | None = None
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that order the lines and tell them apart: the file's order within a load, else by day."""
+        return ("line_no",) if self.load_id else ("invoice_date", "load_id", "line_no")
+
+    @property
+    def index(self) -> str:
+        """The index that finds them in that order, or finds few of them.
+
+        Left alone, MySQL walks through all lines in order to spare itself the sorting of a customer's few.
+        """
+        if self.load_id:
+            return "PRIMARY"
+        if self.invoice_no:
+            return "ix_order_lines_invoice"
+        if self.customer_id:
+            return "ix_order_lines_customer_product"
+        return "ix_order_lines_product" if self.product_code else "ix_order_lines_day"
+
+
+Key = Sequence[Any]
+"""The values of a line's key columns."""
+
+COLUMNS = tuple(column.name for column in order_lines.columns)
+
+
+def page(connection: sa.Connection, wanted: LineFilter, after: Key | None, limit: int) -> list[dict[str, Any]]:
+    """The next lines after a key, at most `limit`, with decimals, dates and times as text."""
+    found: list[dict[str, Any]] = []
+    query = _as_text(_where(wanted, connection)).order_by(*(order_lines.c[name] for name in wanted.key))
+    for beyond in _ranges(wanted, after):
+        rows = connection.execute(query.where(*beyond).limit(limit - len(found)))
+        found += (dict(zip(COLUMNS, row, strict=True)) for row in rows)
+        if len(found) == limit:
+            break
+    return found
+
+
+def lines(connection: sa.Connection, wanted: LineFilter) -> sa.Select:
+    """A query for all lines that are wanted, in no order."""
+    return sa.select(order_lines).where(*_conditions(wanted, connection))
+
+
+def _where(wanted: LineFilter, connection: sa.Connection) -> sa.Select:
+    query = sa.select(order_lines).where(*_conditions(wanted, connection))
+    query = query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", "mysql")
+    query = query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", "mariadb")
+    if wanted.index != "PRIMARY":
+        query = query.with_hint(order_lines, f"INDEXED BY {wanted.index}", "sqlite")
+    return query
+
+
+def _conditions(wanted: LineFilter, connection: sa.Connection) -> Iterator[sa.ColumnElement[bool]]:
+    if wanted.first_day:
+        yield order_lines.c.invoice_date >= wanted.first_day
+    if wanted.last_day:
+        yield order_lines.c.invoice_date <= wanted.last_day
+    for name in ("source", "invoice_no", "product_code", "customer_id", "country", "kind", "load_id"):
+        if value := getattr(wanted, name):
+            yield order_lines.c[name] == value
+    if not wanted.source and (wanted.invoice_no or wanted.customer_id):
+        # The indexes of invoices and customers begin with the source.
+        yield order_lines.c.source.in_(list(connection.scalars(sa.select(loads.c.source).distinct())))
+
+
+def _ranges(wanted: LineFilter, after: Key | None) -> Iterator[tuple[sa.ColumnElement[bool], ...]]:
+    """What lies beyond a key, as stretches of an index: (a, b) > (x, y) is a = x and b > y, then a > x.
+
+    One after the other, for MySQL finds the beginning of each in the index, and neither of `OR` nor of row comparisons
+    (https://bugs.mysql.com/bug.php?id=111952).
+    """
+    if after is None:
+        yield ()
+        return
+    columns = [order_lines.c[name] for name in wanted.key]
+    for depth in reversed(range(len(columns))):
+        same = (column == value for column, value in zip(columns[:depth], after, strict=False))
+        yield (*same, columns[depth] > after[depth])
+
+
+def _as_text(query: sa.Select) -> sa.Select:
+    return query.with_only_columns(*map(_text, order_lines.columns))
+
+
+def _text(column: sa.Column) -> sa.ColumnElement:
+    if isinstance(column.type, ExactDecimal):
+        return exact_text(column).label(column.name)
+    return column
