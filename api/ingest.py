@@ -2,6 +2,7 @@
 
 import json
 from typing import Any, Literal
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from anyio import to_thread
@@ -185,7 +186,7 @@ def _accepted(warehouse: Warehouse, dagster: Dagster, load_id: str, http_status:
         load_id=load_id,
         status=_status(entry, dagster),
         run_id=entry["run_id"],
-        follow=f"/ingest/{load_id}",
+        follow=f"/ingest/{quote(load_id)}",
         run_url=_run_url(warehouse, entry["run_id"]),
     )
     response = answer(accepted.model_dump(), http_status)

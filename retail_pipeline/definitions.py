@@ -6,7 +6,7 @@ from retail_pipeline.defs.checks import load_checks, mart_checks
 from retail_pipeline.defs.loads import COUNTRIES, EXPORT_FILES, load_assets
 from retail_pipeline.defs.marts import MART_ASSETS
 from retail_pipeline.defs.resources import RESOURCES
-from retail_pipeline.defs.sensors import waiting_loads_sensor
+from retail_pipeline.defs.sensors import waiting_loads
 
 marts = dg.AssetSelection.assets(*MART_ASSETS)
 
@@ -25,7 +25,7 @@ defs = dg.Definitions(
     assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS],
     asset_checks=[load_checks, mart_checks],
     jobs=[ingest, refresh_marts],
-    sensors=[waiting_loads_sensor(ingest)],
+    sensors=[waiting_loads],
     resources=RESOURCES,
     executor=dg.in_process_executor,
 )

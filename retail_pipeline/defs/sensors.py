@@ -17,38 +17,33 @@ ABANDONED_AFTER = timedelta(minutes=2)
 """Who landed a file starts its run within seconds, or says that it couldn't; after this time its process is gone."""
 
 
-def waiting_loads_sensor(job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
-    """A sensor that starts `job` once for each load that waits in the landing store with nobody to start it."""
-
-    @dg.sensor(
-        name="waiting_loads",
-        job=job,
-        minimum_interval_seconds=EVERY_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Starts the run of each file that landed while Dagster couldn't be reached.",
+@dg.sensor(
+    job_name="ingest",
+    minimum_interval_seconds=EVERY_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts the run of each file that landed while Dagster couldn't be reached.",
+)
+def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """Asks for one run for each load that waits in the landing store with nobody to start it."""
+    warehouse = Warehouse(Settings())
+    ensure_current(warehouse)
+    with warehouse.writing(lock="landing") as connection:
+        taken = ledger.take_over(connection, ABANDONED_AFTER)
+        started = {entry["load_id"]: _run_of(context.instance, entry) for entry in taken}
+        for load_id, run_id in started.items():
+            if run_id:
+                ledger.enter_run(connection, [load_id], run_id)
+    without_run = [entry for entry in taken if not started[entry["load_id"]]]
+    if not without_run:
+        return dg.SkipReason("No landed file waits for a run.")
+    return dg.SensorResult(
+        run_requests=[
+            # A load that was reverted and landed again has another landing_no, and is run again.
+            dg.RunRequest(partition_key=entry["load_id"], run_key=f"{entry['load_id']}/{entry['landing_no']}")
+            for entry in without_run
+        ],
+        dynamic_partitions_requests=[LOADS.build_add_request([entry["load_id"] for entry in without_run])],
     )
-    def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        warehouse = Warehouse(Settings())
-        ensure_current(warehouse)
-        with warehouse.writing(lock="landing") as connection:
-            taken = ledger.take_over(connection, ABANDONED_AFTER)
-            started = {entry["load_id"]: _run_of(context.instance, entry) for entry in taken}
-            for load_id, run_id in started.items():
-                if run_id:
-                    ledger.enter_run(connection, [load_id], run_id)
-        without_run = [entry for entry in taken if not started[entry["load_id"]]]
-        if not without_run:
-            return dg.SkipReason("No landed file waits for a run.")
-        return dg.SensorResult(
-            run_requests=[
-                # A load that was reverted and landed again has another landing_no, and is run again.
-                dg.RunRequest(partition_key=entry["load_id"], run_key=f"{entry['load_id']}/{entry['landing_no']}")
-                for entry in without_run
-            ],
-            dynamic_partitions_requests=[LOADS.build_add_request([entry["load_id"] for entry in without_run])],
-        )
-
-    return waiting_loads
 
 
 def _run_of(instance: dg.DagsterInstance, entry: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,221 @@
+"""POST /ingest and what follows it, on every database; Dagster's web server is the real one where it is asked."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import dagster as dg
+import pytest
+import sqlalchemy as sa
+
+from retail_pipeline.defs.runs import run_ingest
+from retail_pipeline.defs.sensors import ABANDONED_AFTER
+from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.landing import ARRIVING, landed_file
+from retail_pipeline.warehouse.loading import no_progress
+from retail_pipeline.warehouse.tables import loads
+from retail_pipeline_tests.exports import entry, order_line
+
+pytestmark = pytest.mark.database
+
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+CONTENT = (HEADER + order_line("1") + "\n" + order_line("2", quantity="x") + "\n").encode()
+
+
+def hand_in(client, content: bytes = CONTENT, name: str = "day.csv", **kwargs):
+    return client.post("/ingest", files={"file": (name, content)}, **kwargs)
+
+
+def runs(dagster) -> list[dg.DagsterRun]:
+    return dagster.instance.get_runs()
+
+
+def test_a_file_is_kept_byte_for_byte_and_its_run_is_started(client_for, dagster, warehouse):
+    answer = hand_in(client_for(dagster))
+    assert answer.status_code == 202
+    found = answer.json()
+    (run,) = runs(dagster)
+    assert found["run_id"] == run.run_id
+    assert run.job_name == "ingest"
+    assert run.tags["dagster/partition"] == found["load_id"]
+    assert found["status"] == "landed"
+    assert found["run_url"].endswith(f"/runs/{run.run_id}")
+    assert answer.headers["location"] == found["follow"] == f"/ingest/{found['load_id']}"
+    assert landed_file(warehouse, found["load_id"], "day.csv").read_bytes() == CONTENT
+    assert entry(warehouse, found["load_id"])["run_id"] == run.run_id
+
+
+def test_the_same_bytes_again_are_answered_with_the_load_that_exists_and_start_nothing(client_for, dagster):
+    client = client_for(dagster)
+    first, again = hand_in(client), hand_in(client, name="other.csv")
+    assert (first.status_code, again.status_code) == (202, 200)
+    assert again.json() == first.json()
+    assert len(runs(dagster)) == 1
+
+
+def test_the_same_bytes_fifty_times_at_once_are_one_load_and_one_run(client_for, dagster, warehouse):
+    client = client_for(dagster)
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda number: hand_in(client, name=f"{number}.csv"), range(50)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 49 + [202]
+    assert len({answer.json()["load_id"] for answer in answers}) == 1
+    assert len(runs(dagster)) == 1
+    assert not list(warehouse.landing_folder.glob(f"{ARRIVING}*"))
+
+
+def test_what_became_of_a_file_is_told_with_checks_and_what_is_held_back(client_for, dagster, warehouse):
+    client = client_for(dagster)
+    follow = hand_in(client).json()["follow"]
+    load_id = follow.rpartition("/")[2]
+    assert client.get(follow).json()["status"] == "landed"
+    list(run_ingest(dagster.instance, warehouse, [load_id], no_progress))
+    told = client.get(follow).json()
+    assert told["status"] == "loaded"
+    assert {name: told["ledger"][name] for name in ("rows_read", "rows_loaded", "rows_quarantined")} == {
+        "rows_read": 2,
+        "rows_loaded": 1,
+        "rows_quarantined": 1,
+    }
+    assert told["ledger"]["amount_loaded"] == "15.3000"
+    assert told["quarantine"] == [{"reasons": "quantity_not_a_number", "rows": 1, "amount": "0.0000"}]
+    failed = {check["name"] for check in told["checks"] if not check["passed"]}
+    assert failed == {"few_rows_are_quarantined"}
+    assert {check["asset"] for check in told["checks"]} > {"order_lines", "mart_kpis"}
+    assert told["ledger"]["run_id"] in told["run_url"]
+
+
+def test_without_dagster_the_file_is_kept_and_the_sensor_starts_its_run_once(client, dagster, warehouse):
+    answer = hand_in(client)
+    assert answer.status_code == 202
+    assert answer.json()["status"] == "waiting"
+    assert answer.json()["run_id"] is None
+    assert client.get(answer.json()["follow"]).json()["status"] == "waiting"
+    load_id = answer.json()["load_id"]
+    (request,) = evaluated(dagster).run_requests
+    assert request.partition_key == load_id
+    assert not evaluated(dagster).run_requests
+    assert hand_in(client).status_code == 200
+
+
+def test_the_sensor_leaves_files_alone_whose_run_somebody_starts(client_for, dagster, warehouse):
+    hand_in(client_for(dagster))
+    assert not evaluated(dagster).run_requests
+
+
+def test_a_file_whose_receiver_was_killed_before_it_started_the_run_is_taken_over(client, dagster, warehouse):
+    load_id = hand_in(client).json()["load_id"]
+    long_ago = ledger.now() - 2 * ABANDONED_AFTER
+    with warehouse.writing() as connection:
+        connection.execute(sa.update(loads).values(requested_at=ledger.now()))
+    assert not evaluated(dagster).run_requests
+    with warehouse.writing() as connection:
+        connection.execute(sa.update(loads).values(requested_at=long_ago))
+    (request,) = evaluated(dagster).run_requests
+    assert request.partition_key == load_id
+
+
+def test_a_file_whose_run_was_started_though_nobody_could_note_it_is_not_run_twice(client_for, dagster, warehouse):
+    found = hand_in(client_for(dagster)).json()
+    with warehouse.writing() as connection:
+        connection.execute(sa.update(loads).values(requested_at=None, run_id=None))
+    assert not evaluated(dagster).run_requests
+    assert entry(warehouse, found["load_id"])["run_id"] == found["run_id"]
+
+
+def evaluated(dagster) -> dg.SensorResult:
+    """What the sensor asks for when it is evaluated."""
+    from retail_pipeline.definitions import defs
+
+    with dg.build_sensor_context(instance=dagster.instance, definitions=defs) as context:
+        result = defs.get_sensor_def("waiting_loads")(context)
+    return dg.SensorResult() if isinstance(result, dg.SkipReason) else result
+
+
+def test_a_body_that_is_the_file_itself_works_as_well(client, warehouse):
+    answer = client.post("/ingest?file_name=till.csv", content=CONTENT, headers={"content-type": "text/csv"})
+    assert answer.status_code == 202
+    assert landed_file(warehouse, answer.json()["load_id"], "till.csv").read_bytes() == CONTENT
+
+
+BAD = {
+    "unknown source": (
+        {"files": {"file": ("a.csv", CONTENT)}, "data": {"source": "nope"}},
+        422,
+        "unknown source 'nope'",
+    ),
+    "another form": ({"files": {"file": ("a.csv", b"a,b\n1,2\n")}}, 422, "no known source has these columns: a, b"),
+    "empty": ({"files": {"file": ("a.csv", b"")}}, 422, "a.csv: the file is empty"),
+    "no file": ({"files": {"other": ("a.csv", CONTENT)}}, 422, "no part `file`"),
+    "two files": ({"files": [("file", ("a.csv", CONTENT)), ("file", ("b.csv", CONTENT))]}, 422, "one file at a time"),
+    "file without a name": ({"data": {"file": "x"}, "files": {"other": ("a", b"")}}, 422, "no part `file`"),
+    "long source": ({"files": {"file": ("a.csv", CONTENT)}, "data": {"source": "x" * 2000}}, 422, "longer than 1000"),
+    "wrong type": ({"content": b"<x/>", "headers": {"content-type": "application/xml"}}, 415, "'application/xml'"),
+    "no type": ({"content": CONTENT}, 415, "no type"),
+    "no boundary": ({"content": CONTENT, "headers": {"content-type": "multipart/form-data"}}, 422, "Boundary"),
+    "cut short": (
+        {
+            "content": b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\n' + CONTENT,
+            "headers": {"content-type": "multipart/form-data; boundary=b"},
+        },
+        422,
+        "ends in the middle",
+    ),
+    "no form": (
+        {"content": b"nonsense", "headers": {"content-type": "multipart/form-data; boundary=b"}},
+        422,
+        "form can't be read",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_told_as_a_problem_and_nothing_is_kept(client, warehouse, name):
+    request, status, detail = BAD[name]
+    answer = client.post("/ingest", **request)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == status
+    assert detail in answer.json()["detail"]
+    assert not list(warehouse.landing_folder.glob("*"))
+
+
+def test_a_file_that_is_too_large_is_refused_as_soon_as_it_is(client_for, warehouse):
+    client = client_for(upload_bytes=len(CONTENT))
+    assert hand_in(client).status_code == 202
+    kept = set(warehouse.landing_folder.iterdir())
+    for answer in (
+        hand_in(client, CONTENT + b"\n"),
+        client.post("/ingest", content=CONTENT + b"\n", headers={"content-type": "text/csv"}),
+    ):
+        assert answer.status_code == 413
+        assert "RETAIL_UPLOAD_BYTES" in answer.json()["detail"]
+    assert set(warehouse.landing_folder.iterdir()) == kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../evil.csv", "..", "/etc/passwd", "a\\..\\b.csv", "%2e%2e%2fevil", "x" * 300 + ".csv", "ä.csv", "a\x01b.csv"],
+)
+def test_a_file_s_name_leads_nowhere_but_into_its_own_folder(client, warehouse, name):
+    answer = client.post("/ingest", params={"file_name": name}, content=CONTENT, headers={"content-type": "text/csv"})
+    assert answer.status_code == 202
+    (folder,) = warehouse.landing_folder.iterdir()
+    (file,) = folder.iterdir()
+    assert folder.name == answer.json()["load_id"]
+    assert client.get(answer.headers["location"]).json()["load_id"] == folder.name
+    assert file.read_bytes() == CONTENT
+    assert entry(warehouse, folder.name)["file_name"] == file.name
+    assert not set(file.name) & set("/\\\x01")
+
+
+def test_a_load_that_does_not_exist_is_not_found(client):
+    answer = client.get("/ingest/nothing-123")
+    assert answer.status_code == 404
+    assert json.loads(answer.content)["detail"].startswith("there is no load 'nothing-123'")
+
+
+def test_a_run_that_failed_is_told(client_for, dagster):
+    client = client_for(dagster)
+    follow = hand_in(client).json()["follow"]
+    (run,) = runs(dagster)
+    dagster.instance.report_run_failed(run)
+    assert client.get(follow).json()["status"] == "failed"
