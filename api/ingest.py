@@ -13,9 +13,7 @@ from api import problems, upload
 from api.access import may
 from api.dagster import Dagster, NotStarted, Undecided
 from api.json import answer
-from api.problems import Refused
 from api.state import DagsterDep, WarehouseDep
-from retail_pipeline.errors import BadInput
 from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.exact import exact_sum
 from retail_pipeline.warehouse.tables import quarantined_lines
@@ -133,7 +131,7 @@ async def ingest(request: Request, warehouse: WarehouseDep, dagster: DagsterDep)
 def follow(load_id: str, warehouse: WarehouseDep, dagster: DagsterDep) -> Response:
     """What became of a file: its row in the ledger, what the checks found, and what is held back and why."""
     with warehouse.reading() as connection:
-        entry = _entry(connection, load_id)
+        entry = ledger.entry(connection, load_id)
         checks = check_results.of_run(connection, entry["checked_by"]) if entry["checked_by"] else []
         held = _held_back(connection, load_id)
     return answer(
@@ -211,13 +209,6 @@ def _status(entry: sa.RowMapping, dagster: Dagster) -> Status:
 def _run_url(warehouse: Warehouse, run_id: str | None) -> str | None:
     settings = warehouse.settings
     return f"{(settings.dagster_public_url or settings.dagster_url).rstrip('/')}/runs/{run_id}" if run_id else None
-
-
-def _entry(connection: sa.Connection, load_id: str) -> sa.RowMapping:
-    try:
-        return ledger.entry(connection, load_id)
-    except BadInput as error:
-        raise Refused(404, str(error)) from error
 
 
 def _held_back(connection: sa.Connection, load_id: str) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from api.json import dumps
-from retail_pipeline.errors import BadInput
+from retail_pipeline.errors import BadInput, NotFound, Unreachable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -61,6 +61,8 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Makes every error of an application a problem."""
     app.add_exception_handler(Refused, lambda _, error: _problem(error.status, error.detail, error.headers))
+    app.add_exception_handler(NotFound, lambda _, error: _problem(404, str(error)))
+    app.add_exception_handler(Unreachable, _unavailable)
     app.add_exception_handler(BadInput, lambda _, error: _problem(422, str(error)))
     app.add_exception_handler(RequestValidationError, lambda _, error: _problem(422, _where(error)))
     app.add_exception_handler(HTTPException, _of_framework)

@@ -8,6 +8,14 @@ class BadInput(Exception):
     """
 
 
+class NotFound(BadInput):
+    """Something the user named doesn't exist."""
+
+
+class Unreachable(BadInput):
+    """The database that the settings name can't be reached."""
+
+
 class BadFile(BadInput):
     """An export that can't be read, named by file and, where they are known, line, column and value."""
 

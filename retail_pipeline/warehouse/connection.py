@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadInput
+from retail_pipeline.errors import BadInput, Unreachable
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.exact import exact_ratio
 
@@ -92,7 +92,7 @@ class Warehouse:
             connection = self.engine.connect()
         except sa.exc.OperationalError as error:
             shown = self.url.render_as_string(hide_password=True)
-            raise BadInput(f"the database at {shown} can't be reached: {error.orig}") from error
+            raise Unreachable(f"the database at {shown} can't be reached: {error.orig}") from error
         with connection:
             yield connection
 

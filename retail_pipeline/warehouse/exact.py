@@ -49,6 +49,10 @@ class ExactDecimal(TypeDecorator[Decimal]):
     def __init__(self, precision: int, scale: int):
         super().__init__(precision, scale)
 
+    @property
+    def python_type(self) -> type[Decimal]:
+        return Decimal
+
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         precise = _SQLiteDecimal(self.impl.precision, self.impl.scale) if dialect.name == "sqlite" else self.impl
         return dialect.type_descriptor(precise)

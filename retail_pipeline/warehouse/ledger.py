@@ -5,16 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadInput
+from retail_pipeline.errors import NotFound
 from retail_pipeline.warehouse.exact import SCALE
 from retail_pipeline.warehouse.tables import loads, mart_refreshes, warehouse_state
 
 
 def entry(connection: sa.Connection, load_id: str) -> sa.RowMapping:
-    """A load's row in the ledger; raises BadInput where there is none."""
+    """A load's row in the ledger; raises NotFound where there is none."""
     row = connection.execute(sa.select(loads).where(loads.c.load_id == load_id)).mappings().first()
     if row is None:
-        raise BadInput(f"there is no load {load_id!r}; `retail loads` lists them")
+        raise NotFound(f"there is no load {load_id!r}; `retail loads` lists them")
     return row
 
 

@@ -52,9 +52,9 @@ COLUMNS = tuple(column.name for column in order_lines.columns)
 
 
 def page(connection: sa.Connection, wanted: LineFilter, after: Key | None, limit: int) -> list[dict[str, Any]]:
-    """The next lines after a key, at most `limit`, with decimals, dates and times as text."""
+    """The next lines after a key, at most `limit`, with decimals as text."""
     found: list[dict[str, Any]] = []
-    query = _as_text(_where(wanted, connection)).order_by(*(order_lines.c[name] for name in wanted.key))
+    query = in_order(connection, wanted).with_only_columns(*map(_text, order_lines.columns))
     for beyond in _ranges(wanted, after):
         rows = connection.execute(query.where(*beyond).limit(limit - len(found)))
         found += (dict(zip(COLUMNS, row, strict=True)) for row in rows)
@@ -68,10 +68,11 @@ def lines(connection: sa.Connection, wanted: LineFilter) -> sa.Select:
     return sa.select(order_lines).where(*_conditions(wanted, connection))
 
 
-def _where(wanted: LineFilter, connection: sa.Connection) -> sa.Select:
-    query = sa.select(order_lines).where(*_conditions(wanted, connection))
-    query = query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", "mysql")
-    query = query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", "mariadb")
+def in_order(connection: sa.Connection, wanted: LineFilter) -> sa.Select:
+    """A query for all lines that are wanted, in the order of their key, by the index that serves it."""
+    query = lines(connection, wanted).order_by(*(order_lines.c[name] for name in wanted.key))
+    for dialect in ("mysql", "mariadb"):
+        query = query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", dialect)
     if wanted.index != "PRIMARY":
         query = query.with_hint(order_lines, f"INDEXED BY {wanted.index}", "sqlite")
     return query
@@ -103,10 +104,6 @@ def _ranges(wanted: LineFilter, after: Key | None) -> Iterator[tuple[sa.ColumnEl
     for depth in reversed(range(len(columns))):
         same = (column == value for column, value in zip(columns[:depth], after, strict=False))
         yield (*same, columns[depth] > after[depth])
-
-
-def _as_text(query: sa.Select) -> sa.Select:
-    return query.with_only_columns(*map(_text, order_lines.columns))
 
 
 def _text(column: sa.Column) -> sa.ColumnElement:

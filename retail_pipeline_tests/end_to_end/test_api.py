@@ -1,0 +1,121 @@
+"""The API as a process of its own: what its OpenAPI document promises, clients that go away, and large files."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from retail_pipeline_tests.end_to_end.commands import environment, retail
+from retail_pipeline_tests.end_to_end.test_serving import free_port, wait_for
+from retail_pipeline_tests.exports import order_line
+
+pytestmark = pytest.mark.end_to_end
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
+
+
+@contextmanager
+def api(home: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """The API on this machine, by its own command: its address and its process."""
+    port = free_port()
+    command = [sys.executable, "-m", "retail_pipeline", "api", "--port", str(port)]
+    nowhere = {"RETAIL_DAGSTER_URL": f"http://127.0.0.1:{free_port()}"}
+    with (home.parent / "api.log").open("w") as log:
+        process = subprocess.Popen(command, env=environment(home, **(nowhere | settings)), stdout=log, stderr=log)
+        try:
+            wait_for(lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=30).close())
+            yield f"http://127.0.0.1:{port}", process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, export) -> Path:
+    home = tmp_path / "shop"
+    lines = [order_line(str(number), quantity="x" if number % 10 == 0 else number) for number in range(1, 3000)]
+    assert retail("ingest", export("day.csv", *lines), home=home).returncode == 0
+    return home
+
+
+def test_no_request_makes_a_server_error_or_an_answer_that_the_document_does_not_declare(shop):
+    with api(shop, RETAIL_UPLOAD_BYTES="100000") as (address, _):
+        command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"]
+        command += ["--checks", CHECKS, "--max-examples", "25", "--seed", "1", "--request-timeout", "30", "--no-color"]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=shop)
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert re.search(r"[1-9]\d* passed", done.stdout)
+
+
+def resident_megabytes(process: subprocess.Popen) -> int:
+    """The most memory that a process has used."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) // 1024
+
+
+def head(length: int, address: str) -> bytes:
+    return (
+        f"POST /ingest?file_name=large.csv HTTP/1.1\r\nHost: {address.removeprefix('http://')}\r\n"
+        f"Content-Type: text/csv\r\nContent-Length: {length}\r\n\r\n"
+    ).encode()
+
+
+def connect(address: str) -> socket.socket:
+    host, _, port = address.removeprefix("http://").partition(":")
+    return socket.create_connection((host, int(port)))
+
+
+def test_a_client_that_goes_away_in_the_middle_of_an_upload_leaves_nothing_behind(shop):
+    landing = shop / "landing"
+    before = set(landing.iterdir())
+    with api(shop) as (address, _):
+        with connect(address) as sender:
+            sender.sendall(head(1000, address) + b"InvoiceNo,Stock")
+            wait_for_folders(landing, lambda found: found > before)
+        wait_for_folders(landing, lambda found: found == before)
+
+
+def wait_for_folders(landing: Path, are_right) -> None:
+    deadline = time.monotonic() + 20
+    while not are_right(set(landing.iterdir())):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_client_that_goes_away_in_the_middle_of_a_download_does_no_harm(shop):
+    with api(shop) as (address, _):
+        for _ in range(20):
+            with connect(address) as reader:
+                host = address.removeprefix("http://")
+                reader.sendall(f"GET /transactions?format=csv HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+                reader.recv(100)
+        with urllib.request.urlopen(f"{address}/transactions?limit=1", timeout=30) as answer:
+            assert answer.status == 200
+    assert "Traceback" not in (shop.parent / "api.log").read_text()
+
+
+def test_a_large_upload_is_never_held_in_memory(shop):
+    megabyte = (order_line("1", description="x" * 950) + "\n").encode().ljust(1024, b"#") * 1024
+    header = b"InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+    number = 300
+    with api(shop) as (address, process):
+        before = resident_megabytes(process)
+        with connect(address) as sender:
+            # One NUL at the very end: it is kept until the last byte, and refused before it is read as a table.
+            sender.sendall(head(len(header) + number * len(megabyte) + 1, address) + header)
+            for _ in range(number):
+                sender.sendall(megabyte)
+            sender.sendall(b"\0")
+            answer = sender.recv(10_000)
+        assert answer.startswith(b"HTTP/1.1 422")
+        assert b"NUL byte" in answer
+        assert resident_megabytes(process) - before < 150
+    assert not list((shop / "landing").glob(".arriving-*"))
