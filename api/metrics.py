@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter as Count
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from datetime import time as clock
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
 from api.access import may
@@ -39,15 +40,30 @@ def install(app: FastAPI, warehouse: Warehouse) -> None:
     requests = Counter("retail_requests", "Requests answered.", ["method", "path", "status"], registry=registry)
     seconds = Histogram("retail_request_seconds", "Until an answer begins.", ["path"], registry=registry)
 
-    @app.middleware("http")
-    async def count(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+    app.add_middleware(_Counted, requests=requests, seconds=seconds)
+
+
+class _Counted:
+    """Counts requests and how long their answers take to begin. Plain ASGI: FastAPI's own way doubles that time."""
+
+    def __init__(self, app: ASGIApp, requests: Counter, seconds: Histogram):
+        self._app, self._requests, self._seconds = app, requests, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
         began = time.perf_counter()
-        response = await go_on(request)
-        route = request.scope.get("route")
-        path = getattr(route, "path", "other")  # the template: a path in itself would be a label without bounds
-        requests.labels(request.method, path, response.status_code).inc()
-        seconds.labels(path).observe(time.perf_counter() - began)
-        return response
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                # The template: a path in itself would be a label without bounds.
+                path = getattr(scope.get("route"), "path", "other")
+                self._requests.labels(scope["method"], path, message["status"]).inc()
+                self._seconds.labels(path).observe(time.perf_counter() - began)
+            await send(message)
+
+        await self._app(scope, receive, counted)
 
 
 class _State:

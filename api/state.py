@@ -7,12 +7,14 @@ from fastapi import Depends, Request
 from api.dagster import Dagster
 from retail_pipeline.warehouse import Warehouse
 
+# Coroutines, for FastAPI hands plain functions to another thread, which takes longer than they do.
 
-def _warehouse(request: Request) -> Warehouse:
+
+async def _warehouse(request: Request) -> Warehouse:
     return request.app.state.warehouse
 
 
-def _dagster(request: Request) -> Dagster:
+async def _dagster(request: Request) -> Dagster:
     return request.app.state.dagster
 
 

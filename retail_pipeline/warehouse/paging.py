@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from retail_pipeline.warehouse.exact import ExactDecimal, exact_text
@@ -52,12 +53,15 @@ COLUMNS = tuple(column.name for column in order_lines.columns)
 
 
 def page(connection: sa.Connection, wanted: LineFilter, after: Key | None, limit: int) -> list[dict[str, Any]]:
-    """The next lines after a key, at most `limit`, with decimals as text."""
+    """The next lines after a key, at most `limit`, as JSON has them: decimals, dates and times are text.
+
+    The database writes a line as one value, which PyMySQL reads three times as fast as fifteen.
+    """
     found: list[dict[str, Any]] = []
-    query = in_order(connection, wanted).with_only_columns(*map(_text, order_lines.columns))
+    query = in_order(connection, wanted).with_only_columns(sa.func.json_array(*map(_in_json, order_lines.columns)))
     for beyond in _ranges(wanted, after):
-        rows = connection.execute(query.where(*beyond).limit(limit - len(found)))
-        found += (dict(zip(COLUMNS, row, strict=True)) for row in rows)
+        rows = connection.execute(query.where(*beyond).limit(limit - len(found))).all()
+        found += (dict(zip(COLUMNS, orjson.loads(line), strict=True)) for (line,) in rows)
         if len(found) == limit:
             break
     return found
@@ -106,7 +110,9 @@ def _ranges(wanted: LineFilter, after: Key | None) -> Iterator[tuple[sa.ColumnEl
         yield (*same, columns[depth] > after[depth])
 
 
-def _text(column: sa.Column) -> sa.ColumnElement:
+def _in_json(column: sa.Column) -> sa.ColumnElement:
     if isinstance(column.type, ExactDecimal):
-        return exact_text(column).label(column.name)
+        return exact_text(column)
+    if isinstance(column.type, sa.DateTime):
+        return sa.func.replace(sa.cast(column, sa.String), " ", "T")
     return column

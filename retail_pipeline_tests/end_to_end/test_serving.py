@@ -1,6 +1,9 @@
 """`retail serve`, with everything started for real."""
 
 import json
+import lzma
+import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -9,10 +12,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 
+import httpx2 as httpx
 import pytest
 
+from retail_pipeline.demo.sample import write_sample
 from retail_pipeline_tests.end_to_end.commands import environment, retail
 from retail_pipeline_tests.exports import order_line
 
@@ -76,3 +82,47 @@ def test_serve_shows_the_assets_and_the_runs_that_ingest_made_and_stops_cleanly(
     for each in (port, api_port):
         with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", each), timeout=1):
             pass
+
+
+def test_a_file_that_is_posted_is_loaded_and_every_line_is_paged_through(tmp_path):
+    export = exported(tmp_path)
+    home, port, api_port = tmp_path / "shop", free_port(), free_port()
+    api = f"http://127.0.0.1:{api_port}"
+    with served(home, port, api_port):
+        wait_for(lambda: get(f"{api}/health"))
+        posted = httpx.post(f"{api}/ingest", files={"file": (export.name, export.read_bytes())}, timeout=60)
+        assert posted.status_code == 202
+        assert posted.json()["status"] in ("landed", "running", "waiting")  # Dagster may not be up yet
+        follow = f"{api}{posted.json()['follow']}"
+        deadline = time.monotonic() + 20 * SECONDS_TO_COME_UP
+        while get(follow)["status"] in ("landed", "running", "waiting") or not get(follow)["checks"]:
+            assert time.monotonic() < deadline
+            time.sleep(1)
+        told = get(follow)
+        assert told["status"] == "loaded"
+        number, amount, path = 0, Decimal(0), "/transactions?limit=10000"
+        while path:
+            page = get(api + path)
+            number += len(page["items"])
+            amount += sum(Decimal(item["amount"]) for item in page["items"])
+            path = page["next"]
+        assert number == told["ledger"]["rows_loaded"] > 10_000
+        assert str(amount) == told["ledger"]["amount_loaded"]
+        again = httpx.post(f"{api}/ingest", files={"file": (export.name, export.read_bytes())}, timeout=60)
+        assert (again.status_code, again.json()["load_id"]) == (200, told["load_id"])
+
+
+def get(url: str) -> dict:
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        return json.load(answer)
+
+
+def exported(folder: Path) -> Path:
+    """UCI's Online Retail where it is at hand, else the demonstration's export."""
+    path = folder / "export.csv"
+    if real := os.environ.get("RETAIL_TEST_DATA"):
+        with lzma.open(Path(real) / "data.csv.xz") as packed, path.open("wb") as unpacked:
+            shutil.copyfileobj(packed, unpacked)
+    else:
+        write_sample(path)
+    return path
