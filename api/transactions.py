@@ -98,13 +98,14 @@ def transactions(request: Request, warehouse: WarehouseDep, filters: Annotated[F
         items = page(connection, chosen, after, filters.limit)
     following = None
     if len(items) == filters.limit:
-        cursor = _cursor(tuple(items[-1][name] for name in chosen.key))
+        cursor = cursor_of(tuple(items[-1][name] for name in chosen.key))
         stated = filters.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
         following = f"{request.url.path}?{urlencode(stated | {'cursor': cursor})}"
     return answer({"items": items, "next": following})
 
 
-def _cursor(key: tuple[Any, ...]) -> str:
+def cursor_of(key: tuple[Any, ...]) -> str:
+    """The cursor of the page behind a line with this key."""
     content = json.dumps(key, default=str, separators=(",", ":"))
     return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
 

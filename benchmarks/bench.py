@@ -68,6 +68,16 @@ class Bench:
             self.shops[years].ingest(*files)
         return self.shops[years]
 
+    def embedded_shop(self) -> "Shop":
+        """As `shop_with_history` of one year, on SQLite whatever the server is."""
+        if not self.server:
+            return self.shop_with_history(1)
+        folder = self.scratch / "embedded"
+        folder.mkdir(exist_ok=True)
+        shop = Shop(folder, "", self.exports.whole)
+        shop.ingest(self.exports.whole)
+        return shop
+
     @contextmanager
     def _empty_database(self) -> Iterator[str]:
         if not self.server:
@@ -85,6 +95,11 @@ class Shop:
     url: str
     whole: Path
     days: int = 0
+
+    @property
+    def lines(self) -> int:
+        """How many order lines count."""
+        return _lines_loaded(self.folder / "home", self.url)
 
     def ingest(self, *files: Path) -> Cost:
         """Runs `retail ingest` as a process of its own."""
