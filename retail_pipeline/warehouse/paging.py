@@ -58,7 +58,7 @@ def page(connection: sa.Connection, wanted: LineFilter, after: Key | None, limit
     The database writes a line as one value, which PyMySQL reads three times as fast as fifteen.
     """
     found: list[dict[str, Any]] = []
-    query = in_order(connection, wanted).with_only_columns(sa.func.json_array(*map(_in_json, order_lines.columns)))
+    query = in_order(connection, wanted).with_only_columns(_AS_JSON, maintain_column_froms=True)
     for beyond in _ranges(wanted, after):
         rows = connection.execute(query.where(*beyond).limit(limit - len(found))).all()
         found += (dict(zip(COLUMNS, orjson.loads(line), strict=True)) for (line,) in rows)
@@ -116,3 +116,6 @@ def _in_json(column: sa.Column) -> sa.ColumnElement:
     if isinstance(column.type, sa.DateTime):
         return sa.func.replace(sa.cast(column, sa.String), " ", "T")
     return column
+
+
+_AS_JSON = sa.func.json_array(*map(_in_json, order_lines.columns))
