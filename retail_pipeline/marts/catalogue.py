@@ -101,11 +101,12 @@ class Measure(_Described):
 
 
 class MartColumn(_Described):
-    """A column of a mart."""
+    """A column of a mart; one that `keeps` the first or the last of something isn't added up where the others are."""
 
     type: TypeName
     description: str
     nullable: bool = False
+    keeps: Literal["first", "last"] | None = None
 
 
 class Parts(_Described):

@@ -127,15 +127,13 @@ def lost_extremes(mart: Mart) -> exp.Query:
 
 
 def sums(mart: Mart) -> set[str]:
-    """The columns of an additive mart that are added up; the others are dates, the first or the last of them."""
-    return {name for name, column in mart.columns.items() if name not in mart.grain and column.type != "date"}
+    """The columns of an additive mart that are added up; the others keep the first or the last of something."""
+    return {name for name, column in mart.columns.items() if name not in mart.grain and column.keeps is None}
 
 
 def firsts(mart: Mart) -> set[str]:
-    """The columns of an additive mart that hold the first day of something."""
-    return {
-        name for name in mart.columns if name not in mart.grain and name not in sums(mart) and name.startswith("first_")
-    }
+    """The columns of an additive mart that keep the first of something."""
+    return {name for name, column in mart.columns.items() if column.keeps == "first"}
 
 
 def _merging(mart: Mart, column: str) -> str:

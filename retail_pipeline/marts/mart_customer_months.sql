@@ -4,6 +4,7 @@ WITH months AS (
     customer_id,
     month,
     currency,
+    SUM(line_count) AS line_count,
     MEASURE(gross_sales) AS gross_sales,
     MEASURE(returns_value) AS returns_value,
     MEASURE(orders) AS orders

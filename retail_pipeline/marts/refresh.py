@@ -10,11 +10,21 @@ from sqlglot import exp
 from retail_pipeline.marts import incremental
 from retail_pipeline.marts.catalogue import Mart, Parts, marts, schema
 from retail_pipeline.warehouse import Warehouse, changes, ledger
-from retail_pipeline.warehouse.dialect import add_up, delete_parts, dialect_of, replaced_table, translate
+from retail_pipeline.warehouse.dialect import (
+    add_up,
+    delete_parts,
+    dialect_of,
+    replaced_table,
+    temporary_table,
+    translate,
+)
 from retail_pipeline.warehouse.tables import lines_before, refresh_parts
 
 FEW_INVOICES, FEW = 1000, 0.25
 """Changes of so many invoices, or of that share of the rows of mart_invoice_days, are worth an incremental refresh."""
+
+DELTA = "delta"
+"""The temporary table of what to add to a mart."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +41,16 @@ def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
         version = _version_of_inputs(connection, mart)
         shown, definition = ledger.shown_versions(connection).get(mart.name, (-1, ""))
         same_definition = definition == mart.definition
+        rows = ledger.rows_shown(connection, mart.name)
         if not full and same_definition and shown == version:
-            return Refresh(_number_of_rows(connection, mart), "none")
+            return Refresh(rows, "none")
         if full or not same_definition or not _can_follow(connection, mart, shown):
             way = "full"
-            _make_anew(connection, mart, with_table=not same_definition)
+            rows = _make_anew(connection, mart, with_table=not same_definition)
         else:
             way = "incremental"
             follow = _make_parts_anew if isinstance(mart.refresh, Parts) else _add_difference
-            follow(connection, mart, shown)
-        rows = _number_of_rows(connection, mart)
+            rows += follow(connection, mart, shown)
         ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows)
         changes.forget_shown(connection, list(marts()))
     return Refresh(rows, way)
@@ -67,33 +77,42 @@ def _can_follow(connection: sa.Connection, mart: Mart, shown: int) -> bool:
     return number <= FEW_INVOICES or number <= FEW * ledger.rows_shown(connection, "mart_invoice_days")
 
 
-def _make_anew(connection: sa.Connection, mart: Mart, *, with_table: bool) -> None:
+def _make_anew(connection: sa.Connection, mart: Mart, *, with_table: bool) -> int:
+    """Makes all of a mart anew; returns how many rows it has."""
     if with_table:
         with replaced_table(connection, mart.table, mart.name) as newcomer:
-            _insert(connection, mart, incremental.whole, into=newcomer)
-    else:
-        connection.execute(sa.delete(sa.table(mart.name)))
-        _insert(connection, mart, incremental.whole, into=mart.name)
+            return _insert(connection, mart, incremental.whole, into=newcomer)
+    connection.execute(sa.delete(sa.table(mart.name)))
+    return _insert(connection, mart, incremental.whole, into=mart.name)
 
 
-def _make_parts_anew(connection: sa.Connection, mart: Mart, since: int) -> None:
+def _make_parts_anew(connection: sa.Connection, mart: Mart, since: int) -> int:
+    """Makes anew the parts that changed; returns how many rows the mart gained, below 0 if it lost some."""
     assert isinstance(mart.refresh, Parts)
     _choose(connection, mart, mart.refresh.parts, incremental.keys_of_parts, since)
-    _make_chosen_anew(connection, mart, mart.refresh.parts, incremental.of_parts)
+    return _make_chosen_anew(connection, mart, mart.refresh.parts, incremental.of_parts)
 
 
-def _add_difference(connection: sa.Connection, mart: Mart, since: int) -> None:
+def _add_difference(connection: sa.Connection, mart: Mart, since: int) -> int:
+    """Adds what came and subtracts what went; returns how many rows the mart gained, below 0 if it lost some."""
     went = connection.scalar(sa.select(lines_before.c.version).where(lines_before.c.version > since).limit(1))
     sums, firsts = incremental.sums(mart), incremental.firsts(mart)
     may_lose = bool(went) and {*mart.columns} - {*mart.grain} - sums
     if may_lose:  # what is lost is told from what is shown: before that changes
         _choose(connection, mart, mart.grain, incremental.lost_extremes, since)
-    merge = add_up(connection.dialect, mart.name, mart.grain, mart.columns, sums, firsts)
-    _insert(connection, mart, incremental.difference, into=mart.name, since=since, merge=merge)
-    if went:
-        connection.execute(sa.text(f"DELETE FROM {mart.name} WHERE line_count = 0"))
+    columns = ", ".join(mart.columns)
+    delta = sa.text(_text(dialect_of(connection), mart.name, incremental.difference))
+    with temporary_table(connection, DELTA, delta, {"since": since}) as rows:
+        same = " AND ".join(f"t.{name} = {DELTA}.{name}" for name in mart.grain)
+        known = connection.scalar(sa.text(f"SELECT COUNT(*) FROM {DELTA} JOIN {mart.name} AS t ON {same}"))
+        merge = add_up(connection.dialect, mart.name, mart.grain, mart.columns, sums, firsts)
+        connection.execute(sa.text(f"INSERT INTO {mart.name} ({columns}) SELECT {columns} FROM {DELTA} {merge}"))
+        gained = rows - known
+        if went:
+            gained -= delete_parts(connection, mart.name, DELTA, mart.grain, which="t.line_count = 0")
     if may_lose:
-        _make_chosen_anew(connection, mart, mart.grain, incremental.of_rows)
+        gained += _make_chosen_anew(connection, mart, mart.grain, incremental.of_rows)
+    return gained
 
 
 def _choose(
@@ -107,29 +126,18 @@ def _choose(
 
 def _make_chosen_anew(
     connection: sa.Connection, mart: Mart, parts: tuple[str, ...], query: Callable[[Mart], exp.Query]
-) -> None:
+) -> int:
     nullable = {name for name in parts if mart.columns[name].nullable}
-    delete_parts(connection, mart.name, refresh_parts.name, parts, nullable)
-    _insert(connection, mart, query, into=mart.name)
+    lost = delete_parts(connection, mart.name, refresh_parts.name, parts, nullable)
+    gained = _insert(connection, mart, query, into=mart.name)
     connection.execute(sa.delete(refresh_parts))
+    return gained - lost
 
 
-def _insert(
-    connection: sa.Connection,
-    mart: Mart,
-    query: Callable[[Mart], exp.Query],
-    *,
-    into: str,
-    since: int | None = None,
-    merge: str = "",
-) -> None:
+def _insert(connection: sa.Connection, mart: Mart, query: Callable[[Mart], exp.Query], *, into: str) -> int:
     columns, select = ", ".join(mart.columns), _text(dialect_of(connection), mart.name, query)
-    insert = f"INSERT INTO {into} ({columns}) SELECT {columns} FROM ({select}) AS delta {merge}"
-    connection.execute(sa.text(insert), {} if since is None else {"since": since})
-
-
-def _number_of_rows(connection: sa.Connection, mart: Mart) -> int:
-    return connection.scalar(sa.select(sa.func.count()).select_from(sa.table(mart.name)))
+    insert = sa.text(f"INSERT INTO {into} ({columns}) SELECT {columns} FROM ({select}) AS delta")
+    return connection.execute(insert).rowcount
 
 
 @cache

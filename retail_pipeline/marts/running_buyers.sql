@@ -16,6 +16,7 @@ SELECT
   currency,
   source,
   customer_id,
+  SUM(line_count) AS line_count,
   MEASURE(orders) AS orders,
   MEASURE(gross_sales) AS gross_sales,
   MEASURE(returns_value) AS returns_value

@@ -107,18 +107,36 @@ def add_up(
 
 
 def delete_parts(
-    connection: sa.Connection, table: str, parts: str, columns: Iterable[str], nullable: Collection[str]
-) -> None:
-    """Deletes the rows of a table that have the same values in some columns as a row of the table `parts`."""
+    connection: sa.Connection,
+    table: str,
+    parts: str,
+    columns: Iterable[str],
+    nullable: Collection[str] = (),
+    which: str = "TRUE",
+) -> int:
+    """Deletes the rows `t` of a table that have the same values in some columns as a row of the table `parts`.
+
+    Returns how many they were. `which` is a further condition.
+    """
     on_sqlite = connection.dialect.name == "sqlite"
     null_safe = "IS" if on_sqlite else "<=>"
     same = " AND ".join(f"t.{name} {null_safe if name in nullable else '='} part.{name}" for name in columns)
-    joined = f"{parts} AS part JOIN {table} AS t ON {same}"
+    joined = f"{parts} AS part JOIN {table} AS t ON {same} WHERE {which}"
     # SQLite can't delete from a join, and MySQL would look at every row of the table for `IN`.
     statement = (
         f"DELETE FROM {table} WHERE rowid IN (SELECT t.rowid FROM {joined})" if on_sqlite else f"DELETE t FROM {joined}"
     )
-    connection.execute(sa.text(statement))
+    return connection.execute(sa.text(statement)).rowcount
+
+
+@contextmanager
+def temporary_table(connection: sa.Connection, name: str, select: sa.TextClause, values: dict) -> Iterator[int]:
+    """Keeps what a query finds in a table that this connection alone sees; gives the number of its rows."""
+    drop = "DROP TABLE" if connection.dialect.name == "sqlite" else "DROP TEMPORARY TABLE"
+    connection.execute(sa.text(f"{drop} IF EXISTS {name}"))  # what failed left it there
+    connection.execute(sa.text(f"CREATE TEMPORARY TABLE {name} AS {select.text}"), values)
+    yield connection.scalar(sa.text(f"SELECT COUNT(*) FROM {name}"))
+    connection.execute(sa.text(f"{drop} {name}"))
 
 
 @contextmanager

@@ -26,7 +26,7 @@ COLUMNS = {
     "no_order_net_revenue units_per_order repeat_customer_share net_revenue_per_customer net_revenue_per_day",
     "mart_customers": f"{CUSTOMER} customer_type net_revenue average_order_value return_rate recency_days "
     f"days_between_orders {SCORES} segment",
-    "mart_customer_months": "source customer_id month currency gross_sales returns_value orders net_revenue",
+    "mart_customer_months": "source customer_id month currency line_count gross_sales returns_value orders net_revenue",
     "mart_customer_cohorts": "cohort_month months_since month currency cohort_customers active_customers orders "
     "net_revenue retention is_partial is_first_month_of_data",
     "mart_products": f"source product_code currency description descriptions first_sold last_sold {MEASURES} orders "
@@ -49,7 +49,7 @@ COLUMNS = {
     "net_revenue_after net_revenue_change",
     "running_scopes": f"scope_type scope period currency line_count {MEASURES} orders adjustments_value guest_orders "
     "guest_net_revenue",
-    "running_buyers": "period scope_type scope currency source customer_id orders gross_sales returns_value",
+    "running_buyers": "period scope_type scope currency source customer_id line_count orders gross_sales returns_value",
     "running_customers": CUSTOMER,
     "running_products": f"source product_code currency line_count first_sold last_sold {MEASURES} orders",
     "running_product_names": "source product_code description line_count",
