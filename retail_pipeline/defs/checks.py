@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from retail_pipeline.defs.resources import Retail
+from retail_pipeline.quality import under_test
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
 from retail_pipeline.warehouse import check_results, ledger
@@ -59,12 +60,20 @@ def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Itera
 
 @dg.multi_asset_check(specs=_specs(MART_SUITES), can_subset=True, compute_kind="great_expectations")
 def mart_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
-    """Tests the marts that were asked for as a whole."""
+    """Tests of the marts that were asked for what changed since they last passed; else, or if they failed, all of it.
+
+    All expectations of a mart are evaluated whichever were asked for, so that what is noted of it holds for all.
+    """
     wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
     chosen = [suite for suite in MART_SUITES if suite.asset_name in wanted]
-    found = _found(chosen, {suite.table: evaluate(retail.warehouse, suite) for suite in chosen})
+    with retail.warehouse.reading() as connection:
+        scopes = under_test.scopes(connection, chosen)
+    verdicts = {suite.table: evaluate(retail.warehouse, suite, since=scopes[suite.table].since) for suite in chosen}
+    found = _found(chosen, verdicts)
+    passed = {mart: all(verdict.passed for verdict in of_mart.values()) for mart, of_mart in verdicts.items()}
     with retail.warehouse.writing() as connection:
         check_results.enter(connection, context.run.run_id, found)
+        under_test.enter(connection, scopes, passed)
     yield from _shown_in_dagster(context, found, {})
 
 

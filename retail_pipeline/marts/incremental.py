@@ -3,12 +3,14 @@
 What changed is what `warehouse.changes` noted after the version of order_lines that the mart shows: `:since`.
 """
 
+from collections.abc import Iterable
+
 import sqlglot
 from sqlglot import exp
 
 from retail_pipeline.marts.catalogue import Mart, Parts, marts, schema
 from retail_pipeline.warehouse.changes import INVOICE, LINES
-from retail_pipeline.warehouse.tables import order_lines, refresh_parts, superseded_lines
+from retail_pipeline.warehouse.tables import order_lines, refresh_parts, superseded_lines, tested_parts
 
 _LINES = ", ".join(LINES)
 
@@ -28,6 +30,12 @@ FROM (
 """
 """The lines of changed invoices as they are and as they were: the keys of whatever a change concerns are theirs."""
 
+_TOUCHED_PERIODS = """
+SELECT touched.*, 'all time' AS period FROM touched_lines AS touched
+UNION ALL
+SELECT touched.*, touched.year AS period FROM touched_lines AS touched
+"""
+
 _NOW = f"""
 SELECT t.* FROM ({_CHANGED}) AS changed
 JOIN {{table}} AS t ON t.source = changed.source AND t.invoice_no = changed.invoice_no
@@ -42,14 +50,23 @@ WHERE {{which}}
 
 
 def keys_of_parts(mart: Mart) -> exp.Query:
-    """The keys of the parts of a mart that changes concern."""
+    """The keys of the parts of a mart that changes concern, of those that it is refreshed by."""
     assert isinstance(mart.refresh, Parts)
-    columns = ", ".join(mart.refresh.parts)
-    keys = mart.refresh.keys or f"SELECT {columns} FROM touched_lines"
-    filled = " AND ".join(f"{name} IS NOT NULL" for name in mart.refresh.parts if not mart.columns[name].nullable)
-    query = f"SELECT {columns} FROM ({keys}) AS parts WHERE {filled or 'TRUE'}"
-    touched_loads = "SELECT load_id FROM changed_loads WHERE version > :since"
-    return reading(_parsed(query), {"touched_lines": _parsed(_TOUCHED_LINES), "touched_loads": _parsed(touched_loads)})
+    return keys_by(mart, mart.refresh.parts)
+
+
+def keys_by(mart: Mart, parts: tuple[str, ...]) -> exp.Query:
+    """The keys of the parts of a mart that changes concern, where these columns tell its parts apart."""
+    columns = ", ".join(parts)
+    found_by_mart = isinstance(mart.refresh, Parts) and mart.refresh.parts == parts and mart.refresh.keys
+    touched = "touched_periods" if "period" in parts else "touched_lines"
+    keys = found_by_mart or f"SELECT {columns} FROM {touched}"
+    filled = " AND ".join(f"{name} IS NOT NULL" for name in parts if not mart.columns[name].nullable)
+    query = _parsed(f"SELECT {columns} FROM ({keys}) AS parts WHERE {filled or 'TRUE'}")
+    lines = _parsed(_TOUCHED_LINES)
+    periods = reading(_parsed(_TOUCHED_PERIODS), {"touched_lines": lines})
+    loads = _parsed("SELECT load_id FROM changed_loads WHERE version > :since")
+    return reading(query, {"touched_lines": lines, "touched_periods": periods, "touched_loads": loads})
 
 
 def whole(mart: Mart) -> exp.Query:
@@ -70,14 +87,29 @@ def of_rows(mart: Mart) -> exp.Query:
 
 def _where_chosen(mart: Mart, parts: tuple[str, ...]) -> exp.Query:
     """The mart's query over the chosen parts of each table that has their columns, and over all of the others."""
-    replaced = {}
-    for table in sorted(mart.reads):
-        if {*parts} <= schema()[table].keys():
-            join = " AND ".join(
-                f"t.{name} {'<=>' if mart.columns[name].nullable else '='} part.{name}" for name in parts
-            )
-            replaced[table] = _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table} AS t ON {join}")
+    replaced = {
+        table: _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table} AS t ON {_same_part(mart, parts)}")
+        for table in sorted(mart.reads)
+        if {*parts} <= schema()[table].keys()
+    }
     return reading(mart.query, replaced)
+
+
+def of_tested_parts(mart: Mart, parts: tuple[str, ...], table: str, columns: Iterable[str]) -> exp.Query:
+    """The rows of a table that belong to those parts of a mart in tested_parts that these columns tell apart."""
+    shown = ", ".join(f"t.{column}" for column in columns)
+    same = f"part.parts = '{named(parts)}' AND {_same_part(mart, parts)}"
+    return _parsed(f"SELECT {shown} FROM {tested_parts.name} AS part JOIN {table} AS t ON {same}")
+
+
+def named(parts: tuple[str, ...]) -> str:
+    """The columns that tell parts apart, as tested_parts names them."""
+    return ", ".join(parts)
+
+
+def _same_part(mart: Mart, parts: tuple[str, ...]) -> str:
+    """That a row `t` of some table belongs to the part `part` of a mart."""
+    return " AND ".join(f"t.{name} {'<=>' if mart.columns[name].nullable else '='} part.{name}" for name in parts)
 
 
 def now(mart: Mart) -> exp.Query:

@@ -18,7 +18,7 @@ from retail_pipeline.warehouse.dialect import (
     temporary_table,
     translate,
 )
-from retail_pipeline.warehouse.tables import lines_before, refresh_parts
+from retail_pipeline.warehouse.tables import lines_before, refresh_parts, tested_parts
 
 FEW_INVOICES, FEW = 1000, 0.25
 """Changes of so many invoices, or of that share of the rows of mart_invoice_days, are worth an incremental refresh."""
@@ -51,9 +51,18 @@ def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
             way = "incremental"
             follow = _make_parts_anew if isinstance(mart.refresh, Parts) else _add_difference
             rows += follow(connection, mart, shown)
-        ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows)
-        changes.forget_shown(connection, list(marts()))
+        made_anew = way == "full" and (mart.refresh != "whole" or not same_definition)
+        ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows, made_anew=made_anew)
+        changes.forget_followed(connection, list(marts()))
     return Refresh(rows, way)
+
+
+def few_changes_since(connection: sa.Connection, version: int) -> bool:
+    """Whether what changed after a version is noted, and so little that following it is worth while."""
+    if not changes.are_noted_since(connection, version):
+        return False
+    number = changes.number_since(connection, version)
+    return number <= FEW_INVOICES or number <= FEW * ledger.rows_shown(connection, "mart_invoice_days")
 
 
 def stale(warehouse: Warehouse) -> list[str]:
@@ -71,10 +80,7 @@ def _version_of_inputs(connection: sa.Connection, mart: Mart) -> int:
 
 
 def _can_follow(connection: sa.Connection, mart: Mart, shown: int) -> bool:
-    if mart.refresh == "whole" or not changes.are_noted_since(connection, shown):
-        return False
-    number = changes.number_since(connection, shown)
-    return number <= FEW_INVOICES or number <= FEW * ledger.rows_shown(connection, "mart_invoice_days")
+    return mart.refresh != "whole" and few_changes_since(connection, shown)
 
 
 def _make_anew(connection: sa.Connection, mart: Mart, *, with_table: bool) -> int:
@@ -124,6 +130,18 @@ def _choose(
     connection.execute(sa.text(insert), {"since": since})
 
 
+def choose_to_test(connection: sa.Connection, mart: Mart, parts: tuple[str, ...], since: int) -> int:
+    """Chooses the parts of a mart that changed, as these columns tell them apart; returns how many rows they have."""
+    columns, dialect = incremental.named(parts), dialect_of(connection)
+    keys = _following(incremental.keys_by(mart, parts), dialect)
+    insert = (
+        f"INSERT INTO {tested_parts.name} (parts, {columns}) SELECT DISTINCT '{columns}', {columns} FROM ({keys}) AS k"
+    )
+    connection.execute(sa.text(insert), {"since": since})
+    rows = translate(incremental.of_tested_parts(mart, parts, mart.name, parts), dialect, schema())
+    return connection.scalar(sa.text(f"SELECT COUNT(*) FROM ({rows}) AS r"))
+
+
 def _make_chosen_anew(
     connection: sa.Connection, mart: Mart, parts: tuple[str, ...], query: Callable[[Mart], exp.Query]
 ) -> int:
@@ -142,9 +160,11 @@ def _insert(connection: sa.Connection, mart: Mart, query: Callable[[Mart], exp.Q
 
 @cache
 def _text(dialect: str, mart: str, query: Callable[[Mart], exp.Query]) -> str:
-    """A mart's query for a database, translated once in a process, for that takes longer than many a query.
+    """A mart's query for a database, translated once in a process, for that takes longer than many a query."""
+    return _following(query(marts()[mart]), dialect)
 
-    Its colons stay as they are but for `:since`, which is SQLAlchemy's.
-    """
-    text = translate(query(marts()[mart]), dialect, schema())
+
+def _following(query: exp.Query, dialect: str) -> str:
+    """A query's text for a database, with the parameter `:since`; its other colons stay as they are."""
+    text = translate(query, dialect, schema())
     return text.replace(":", "\\:").replace("\\:since", ":since")

@@ -5,6 +5,7 @@ Great Expectations takes seconds to import, so it is imported where a check runs
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
@@ -14,15 +15,18 @@ from weakref import WeakKeyDictionary
 import sqlglot
 from sqlglot import exp
 
-from retail_pipeline.marts.catalogue import schema
+from retail_pipeline.marts.catalogue import marts, schema
+from retail_pipeline.marts.incremental import of_tested_parts
 from retail_pipeline.quality.catalogue import Expectation, Suite
+from retail_pipeline.quality.under_test import chosen_parts
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.dialect import dialect_of, translate
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
 
-BATCH = "batch_under_test"
+UNDER_TEST = "__under_test"
+_BRACES = re.compile(r"\{(\w+)\}")
 SAMPLE_ROWS = 20
 """Offending rows that are shown; the rest is counted."""
 
@@ -38,24 +42,44 @@ class Verdict:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def evaluate(warehouse: Warehouse, suite: Suite, load_ids: Iterable[str] = ()) -> dict[str, Verdict]:
+def evaluate(
+    warehouse: Warehouse, suite: Suite, load_ids: Iterable[str] = (), since: int | None = None
+) -> dict[str, Verdict]:
     """A verdict for every expectation of a suite, by name; one that can't be evaluated has failed, and says why.
 
-    A suite of load tables looks at the rows of `load_ids` alone, a mart's suite at the whole mart.
+    A suite of load tables looks at the rows of `load_ids` alone, a mart's suite at the parts that changed after version
+    `since` of order_lines, or at the whole mart where that is left out; its verdicts say which.
     """
     try:
-        results = _validate(warehouse, suite, list(load_ids))
+        if suite.is_of_loads:
+            results, tested = _validate(warehouse, suite, list(load_ids)), {}
+        else:
+            with chosen_parts(warehouse, suite, since) as rows:
+                results = _validate(warehouse, suite, [], in_parts=since is not None)
+            tested = {expectation.name: _tested(suite, expectation, rows, since) for expectation in suite.expectations}
     except Exception as error:  # a database that can't be read must not pass for one that is right
         return {expectation.name: _errored(str(error)) for expectation in suite.expectations}
     return {
-        expectation.name: _verdict(results[expectation.name]) if expectation.name in results else _errored("no result")
+        expectation.name: _verdict(results[expectation.name], tested.get(expectation.name, {}))
+        if expectation.name in results
+        else _errored("no result")
         for expectation in suite.expectations
     }
 
 
-def _validate(warehouse: Warehouse, suite: Suite, load_ids: list[str]) -> dict[str, "ExpectationValidationResult"]:
+def _tested(
+    suite: Suite, expectation: Expectation, rows: Mapping[tuple[str, ...], int], since: int | None
+) -> dict[str, Any]:
+    """How much of a mart an expectation looked at."""
+    parts = suite.parts_of(expectation) if since is not None else ()
+    return {"tested": "what changed" if parts else "everything", "rows_tested": rows[parts]}
+
+
+def _validate(
+    warehouse: Warehouse, suite: Suite, load_ids: list[str], *, in_parts: bool = False
+) -> dict[str, "ExpectationValidationResult"]:
     gx = _great_expectations()
-    expectations = expectations_of(warehouse, suite, load_ids)
+    expectations = expectations_of(warehouse, suite, load_ids, in_parts=in_parts)
     source = _data_source(gx, warehouse)
     # A table, not a query: to know a query's columns, Great Expectations fetches all of its rows.
     asset = source.add_table_asset(suite.table)
@@ -90,20 +114,28 @@ def _great_expectations() -> Any:
     return great_expectations
 
 
-def expectations_of(warehouse: Warehouse, suite: Suite, load_ids: list[str]) -> list[Any]:
-    """A suite's expectations as Great Expectations has them; raises where it knows no such class or argument."""
+def expectations_of(warehouse: Warehouse, suite: Suite, load_ids: list[str], *, in_parts: bool = False) -> list[Any]:
+    """A suite's expectations as Great Expectations has them; raises where it knows no such class or argument.
+
+    With `in_parts` they look at the chosen parts of a mart, as far as they can be tested by parts.
+    """
     gx = _great_expectations()
-    return [_built(gx, expectation, suite, warehouse, load_ids) for expectation in suite.expectations]
+    return [
+        _built(gx, expectation, suite, warehouse, load_ids, suite.parts_of(expectation) if in_parts else ())
+        for expectation in suite.expectations
+    ]
 
 
-def _built(gx: Any, expectation: Expectation, suite: Suite, warehouse: Warehouse, load_ids: list[str]) -> Any:
+def _built(
+    gx: Any, expectation: Expectation, suite: Suite, warehouse: Warehouse, load_ids: list[str], parts: tuple[str, ...]
+) -> Any:
     from great_expectations.expectations.row_conditions import Column
 
     from retail_pipeline.quality.no_rows import ExpectNoRows, counted
 
     stated = {"severity": expectation.severity, "meta": {"name": expectation.name}}
     if expectation.query:
-        query = counted(_about_the_batch(expectation.query, suite, load_ids), SAMPLE_ROWS)
+        query = counted(_about_the_batch(expectation.query, suite, load_ids, parts), SAMPLE_ROWS)
         return ExpectNoRows(query=translate(query, dialect_of(warehouse.engine), schema()), **stated)
     kind = getattr(gx.expectations, expectation.expect)
     arguments = dict(expectation.arguments)
@@ -114,22 +146,31 @@ def _built(gx: Any, expectation: Expectation, suite: Suite, warehouse: Warehouse
     return kind(**arguments, **stated)
 
 
-def _about_the_batch(query: str, suite: Suite, load_ids: list[str]) -> exp.Query:
-    """The query with the rows under test in the place of `{batch}`, cut down to the columns that it names."""
+def _about_the_batch(query: str, suite: Suite, load_ids: list[str], parts: tuple[str, ...]) -> exp.Query:
+    """The query with the rows under test in the place of each `{table}`, cut down to the columns that it names."""
     loads = [exp.Literal.string(load_id) for load_id in load_ids] or [exp.null()]
     listed = ", ".join(load.sql("mysql") for load in loads)
-    parsed = sqlglot.parse_one(query.replace("{batch}", BATCH).replace("{loads}", listed), read="mysql")
+    in_braces = {"loads": listed} if suite.is_of_loads else {}
+    written = _BRACES.sub(lambda found: in_braces.get(found[1], found[1] + UNDER_TEST), query)
+    parsed = sqlglot.parse_one(written, read="mysql")
     named = {column.name for column in parsed.find_all(exp.Column)}
-    batch = exp.select(*(column for column in schema()[suite.table] if column in named)).from_(suite.table)
-    if suite.is_of_loads:
-        batch = batch.where(exp.column(suite.loads_by).isin(*loads))
-    for table in list(parsed.find_all(exp.Table)):
-        if table.name == BATCH:
-            table.replace(batch.subquery(table.alias_or_name))
+    for found in list(parsed.find_all(exp.Table)):
+        if not found.name.endswith(UNDER_TEST):
+            continue
+        name = found.name.removesuffix(UNDER_TEST)
+        table = suite.table if name == "batch" else name
+        columns = [column for column in schema()[table] if column in named]
+        if parts:
+            rows = of_tested_parts(marts()[suite.table], parts, table, columns)
+        else:
+            rows = exp.select(*columns).from_(table)
+        if suite.is_of_loads:
+            rows = rows.where(exp.column(suite.loads_by).isin(*loads))
+        found.replace(rows.subquery(found.alias or table))
     return parsed
 
 
-def _verdict(result: "ExpectationValidationResult") -> Verdict:
+def _verdict(result: "ExpectationValidationResult", tested: Mapping[str, Any]) -> Verdict:
     errors = [info["exception_message"] for info in _exceptions(result.exception_info)]
     if errors:
         return _errored(errors[0])
@@ -141,7 +182,8 @@ def _verdict(result: "ExpectationValidationResult") -> Verdict:
         "sample": [row for row in found.get("partial_unexpected_list", []) if row is not None],
     }
     return Verdict(
-        bool(result.success), {name: _plain(value) for name, value in details.items() if value not in (None, [])}
+        bool(result.success),
+        {**tested, **{name: _plain(value) for name, value in details.items() if value not in (None, [])}},
     )
 
 

@@ -13,6 +13,7 @@ from retail_pipeline.warehouse.tables import (
     lines_before,
     loads,
     mart_refreshes,
+    mart_tests,
     order_lines,
     superseded_lines,
     warehouse_state,
@@ -115,12 +116,16 @@ def number_since(connection: sa.Connection, version: int) -> int:
     return connection.scalar(count)
 
 
-def forget_shown(connection: sa.Connection, marts: list[str]) -> None:
-    """Drops the notes that all of these marts show already."""
+def forget_followed(connection: sa.Connection, marts: list[str]) -> None:
+    """Drops the notes that nobody needs: all of these marts show the changes, and those that passed, passed with them.
+
+    A mart that failed, or never was tested, needs none: all of it will be tested.
+    """
     shown = sa.select(sa.func.count(), sa.func.min(mart_refreshes.c.version)).where(mart_refreshes.c.mart.in_(marts))
     number, oldest = connection.execute(shown).one()
     if number == len(marts):
-        _forget(connection, oldest)
+        passed = connection.scalar(sa.select(sa.func.min(mart_tests.c.version)).where(mart_tests.c.mart.in_(marts)))
+        _forget(connection, oldest if passed is None else min(oldest, passed))
 
 
 def _forget(connection: sa.Connection, version: int) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from retail_pipeline.errors import NotFound
 from retail_pipeline.warehouse.exact import SCALE
-from retail_pipeline.warehouse.tables import loads, mart_refreshes, warehouse_state
+from retail_pipeline.warehouse.tables import loads, mart_refreshes, mart_tests, warehouse_state
 
 
 def entry(connection: sa.Connection, load_id: str) -> sa.RowMapping:
@@ -136,14 +136,40 @@ def refreshed(connection: sa.Connection, mart: str) -> sa.RowMapping | None:
     return connection.execute(sa.select(mart_refreshes).where(mart_refreshes.c.mart == mart)).mappings().first()
 
 
-def enter_refreshed(connection: sa.Connection, mart: str, version: int, definition: str, rows: int) -> None:
+def times_made_anew(connection: sa.Connection) -> dict[str, int]:
+    """How often all of each mart was made anew where it could have followed what changed."""
+    return dict(connection.execute(sa.select(mart_refreshes.c.mart, mart_refreshes.c.times_made_anew)).tuples().all())
+
+
+def enter_refreshed(
+    connection: sa.Connection, mart: str, version: int, definition: str, rows: int, *, made_anew: bool
+) -> None:
     """Notes which state a mart shows from now on."""
+    times = times_made_anew(connection).get(mart, 0) + int(made_anew)
     connection.execute(sa.delete(mart_refreshes).where(mart_refreshes.c.mart == mart))
     connection.execute(
         sa.insert(mart_refreshes).values(
-            mart=mart, version=version, definition=definition, rows_written=rows, refreshed_at=now()
+            mart=mart,
+            version=version,
+            definition=definition,
+            rows_written=rows,
+            times_made_anew=times,
+            refreshed_at=now(),
         )
     )
+
+
+def passed_versions(connection: sa.Connection) -> dict[str, tuple[int, str]]:
+    """For each mart that passed its checks when last tested, the version of order_lines and the terms of that test."""
+    query = sa.select(mart_tests.c.mart, mart_tests.c.version, mart_tests.c.terms)
+    return {mart: (version, terms) for mart, version, terms in connection.execute(query)}
+
+
+def enter_tested(connection: sa.Connection, mart: str, version: int, terms: str, *, passed: bool) -> None:
+    """Notes up to which version a mart passed its checks, or that it didn't."""
+    connection.execute(sa.delete(mart_tests).where(mart_tests.c.mart == mart))
+    if passed:
+        connection.execute(sa.insert(mart_tests).values(mart=mart, version=version, terms=terms, passed_at=now()))
 
 
 def now() -> datetime:

@@ -230,6 +230,9 @@ mart_refreshes = Table(
     _described("version", BigInteger, "warehouse_state.version that the mart shows."),
     _described("definition", String(64), "SHA-256 of the mart's SQL and description."),
     _described("rows_written", BigInteger, "Rows of the mart."),
+    _described(
+        "times_made_anew", BigInteger, "How often all of it was made anew instead of following.", server_default="0"
+    ),
     _described("refreshed_at", INSTANT, "When it was refreshed (UTC)."),
     comment="Which state of order_lines each mart shows. One row per mart.",
     **MYSQL,
@@ -265,19 +268,41 @@ changed_loads = Table(
     **MYSQL,
 )
 
+mart_tests = Table(
+    "mart_tests",
+    metadata,
+    _described("mart", CODE, "The mart's name.", primary_key=True),
+    _described("version", BigInteger, "warehouse_state.version up to which the mart passed its checks."),
+    _described("terms", String(64), "SHA-256 of the expectations, and of what makes all of the mart be tested again."),
+    _described("passed_at", INSTANT, "When it passed them (UTC)."),
+    comment="Up to which state of order_lines marts passed their checks. One row per mart that did when last tested.",
+    **MYSQL,
+)
+
+
+def _part_columns() -> list[Column]:
+    """The columns of which those that a mart is cut into parts by are filled."""
+    codes = ("source", "invoice_no", "customer_id", "product_code", "period")
+    types = dict.fromkeys(codes, CODE) | {"currency": String(3), "invoice_date": Date, "month": Date}
+    types["load_id"] = LOAD_ID
+    return [_described(name, type_, "Part of a mart's grain.", nullable=True) for name, type_ in types.items()]
+
+
 refresh_parts = Table(
     "refresh_parts",
     metadata,
-    _described("source", CODE, "Part of a mart's grain.", nullable=True),
-    _described("invoice_no", CODE, "Part of a mart's grain.", nullable=True),
-    _described("customer_id", CODE, "Part of a mart's grain.", nullable=True),
-    _described("product_code", CODE, "Part of a mart's grain.", nullable=True),
-    _described("currency", String(3), "Part of a mart's grain.", nullable=True),
-    _described("invoice_date", Date, "Part of a mart's grain.", nullable=True),
-    _described("month", Date, "Part of a mart's grain.", nullable=True),
-    _described("period", CODE, "Part of a mart's grain.", nullable=True),
-    _described("load_id", LOAD_ID, "Part of a mart's grain.", nullable=True),
+    *_part_columns(),
     comment="Scratch table of a refresh, the parts of a mart that are made anew: empty outside its transaction.",
+    **MYSQL,
+)
+
+tested_parts = Table(
+    "tested_parts",
+    metadata,
+    _described("parts", String(200), "The columns that are filled, separated by commas."),
+    *_part_columns(),
+    Index("ix_tested_parts_parts", "parts"),
+    comment="Scratch table of the checks, the parts of a mart that are under test: empty while nothing is tested.",
     **MYSQL,
 )
 

@@ -1,0 +1,76 @@
+"""Which rows of a mart its checks look at: those of the parts that changed since it passed them, or all."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+
+import sqlalchemy as sa
+
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.refresh import choose_to_test, few_changes_since
+from retail_pipeline.quality.catalogue import Suite
+from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.warehouse.tables import tested_parts
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What of a mart is to be tested: the parts that changed after version `since`, or all of it where that is None.
+
+    `version` is the one up to which the mart has passed if it passes now, on these `terms`.
+    """
+
+    version: int
+    terms: str
+    since: int | None
+
+
+def scopes(connection: sa.Connection, suites: Iterable[Suite]) -> dict[str, Scope]:
+    """What is to be tested, by mart.
+
+    All of a mart is, unless it passed when it was last tested; since then nothing but noted changes was followed, by it
+    and by all marts that its expectations read; and its expectations are the same. Where nothing changed since, who
+    asks wants all of it tested again.
+    """
+    shown, passed = ledger.shown_versions(connection), ledger.passed_versions(connection)
+    times = ledger.times_made_anew(connection)
+    found = {}
+    for suite in suites:
+        version = min(shown.get(mart, (-1, ""))[0] for mart in suite.reads)
+        made = [(mart, marts()[mart].definition, times.get(mart, 0)) for mart in sorted(suite.reads)]
+        terms = sha256(repr((suite.model_dump(), made)).encode()).hexdigest()
+        since, former_terms = passed.get(suite.table, (-1, ""))
+        follows = terms == former_terms and since < version and few_changes_since(connection, since)
+        found[suite.table] = Scope(version, terms, since if follows else None)
+    return found
+
+
+def enter(connection: sa.Connection, tested: Mapping[str, Scope], passed: Mapping[str, bool]) -> None:
+    """Notes which marts passed, up to which version, and which didn't: all of those will be tested again."""
+    for mart, scope in tested.items():
+        ledger.enter_tested(connection, mart, scope.version, scope.terms, passed=passed[mart])
+    changes.forget_followed(connection, list(marts()))
+
+
+@contextmanager
+def chosen_parts(warehouse: Warehouse, suite: Suite, since: int | None) -> Iterator[dict[tuple[str, ...], int]]:
+    """Chooses the parts of a mart that changed after a version, none where it is tested as a whole.
+
+    Gives the number of its rows under test by the columns that tell parts apart. Every session sees the choice while it
+    lasts, for Great Expectations has connections of its own.
+    """
+    ways = {suite.parts_of(expectation) for expectation in suite.expectations} - {()}
+    with warehouse.reading() as connection:
+        rows = {(): ledger.rows_shown(connection, suite.table)}
+    if since is None or not ways:
+        yield rows
+        return
+    with warehouse.writing() as connection:
+        connection.execute(sa.delete(tested_parts))
+        rows |= {parts: choose_to_test(connection, marts()[suite.table], parts, since) for parts in ways}
+    try:
+        yield rows
+    finally:
+        with warehouse.writing() as connection:
+            connection.execute(sa.delete(tested_parts))
