@@ -138,7 +138,8 @@ def refreshed(connection: sa.Connection, mart: str) -> sa.RowMapping | None:
 
 def times_made_anew(connection: sa.Connection) -> dict[str, int]:
     """How often all of each mart was made anew where it could have followed what changed."""
-    return dict(connection.execute(sa.select(mart_refreshes.c.mart, mart_refreshes.c.times_made_anew)).tuples().all())
+    query = sa.select(mart_refreshes.c.mart, mart_refreshes.c.times_made_anew)
+    return dict(connection.execute(query).all())
 
 
 def enter_refreshed(

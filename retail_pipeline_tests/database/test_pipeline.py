@@ -70,6 +70,20 @@ def test_a_mart_that_somebody_spoiled_is_told_and_made_anew_with_full(warehouse,
     assert stale(warehouse) == []
 
 
+def test_checks_of_marts_say_how_much_they_tested(warehouse, instance, export):
+    def tested(outcome: RunOutcome) -> dict[str, tuple[str, str]]:
+        details = {f"{check.asset}.{check.name}": check.details for check in outcome.checks}
+        return {name: (found["tested"], found["rows_tested"]) for name, found in details.items() if "tested" in found}
+
+    reconciled = "mart_orders.totals_reconcile"
+    first, second = landed(warehouse, export, "1", "2")
+    assert tested(ingest(instance, first))[reconciled] == ("everything", "1")
+    found = tested(ingest(instance, second))
+    assert found[reconciled] == ("what changed", "1")
+    assert found["mart_kpis.totals_reconcile"][0] == "everything"
+    assert tested(run_refresh(instance, full=True))[reconciled] == ("everything", "2")
+
+
 def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, instance, export):
     load_ids = landed(warehouse, export, "1", "2", "3")
     outcome = ingest(warehouse, instance, *load_ids)

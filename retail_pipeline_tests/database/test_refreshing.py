@@ -19,6 +19,7 @@ from retail_pipeline.warehouse.tables import (
     contested_invoices,
     lines_before,
     loads,
+    mart_tests,
     order_lines,
     refresh_parts,
     superseded_lines,
@@ -68,7 +69,7 @@ def assert_as_if_made_anew(warehouse: Warehouse) -> None:
 
 def empty(warehouse: Warehouse) -> None:
     with warehouse.writing() as connection:
-        for table in (*LINE_TABLES, *NOTES, loads, sa.table("mart_refreshes")):
+        for table in (*LINE_TABLES, *NOTES, loads, mart_tests, sa.table("mart_refreshes")):
             connection.execute(sa.delete(table))
 
 

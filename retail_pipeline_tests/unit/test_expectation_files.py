@@ -1,5 +1,6 @@
 """The files of expectations can be read, and Great Expectations and every database understand what they say."""
 
+import re
 import subprocess
 import sys
 
@@ -94,6 +95,20 @@ def test_no_two_expectations_of_an_asset_share_a_name():
 def test_every_query_is_about_the_batch():
     for _, expectation in EXPECTATIONS:
         assert expectation.query is None or "{batch}" in expectation.query, expectation.name
+
+
+def test_parts_are_told_apart_by_columns_that_every_table_in_braces_has():
+    for suite, expectation in EXPECTATIONS:
+        parts = suite.parts_of(expectation)
+        in_braces = set(re.findall(r"{(\w+)}", expectation.query or "")) - {"batch", "loads"}
+        assert not in_braces or parts, expectation.name
+        for table in {suite.table, *in_braces} if parts else ():
+            assert {*parts} <= schema()[table].keys(), (table, expectation.name)
+
+
+def test_only_a_query_can_be_tested_by_parts():
+    with pytest.raises(ValueError, match="`parts` are of a `query`"):
+        suite_of(expect="ExpectColumnValuesToNotBeNull", arguments={"column": "kind"}, parts=["source"])
 
 
 def test_great_expectations_knows_every_class_and_argument(warehouse):
