@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from retail_pipeline.defs.checks import load_checks, mart_checks
+from retail_pipeline.defs.checks import MART_CHECKS, load_checks
 from retail_pipeline.defs.loads import COUNTRIES, EXPORT_FILES, load_assets
 from retail_pipeline.defs.marts import MART_ASSETS
 from retail_pipeline.defs.resources import RESOURCES
@@ -23,7 +23,7 @@ refresh_marts = dg.define_asset_job(
 
 defs = dg.Definitions(
     assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS],
-    asset_checks=[load_checks, mart_checks],
+    asset_checks=[load_checks, *MART_CHECKS],
     jobs=[ingest, refresh_marts],
     sensors=[waiting_loads],
     resources=RESOURCES,

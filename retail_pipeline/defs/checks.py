@@ -14,7 +14,6 @@ from retail_pipeline.warehouse.check_results import CheckResult
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
-MART_SUITES = [suite for suite in suites() if not suite.is_of_loads]
 LOAD_SUITES = [suite for suite in suites() if suite.is_of_loads]
 
 
@@ -23,6 +22,7 @@ def _specs(chosen: Iterable[Suite]) -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(
             expectation.name,
             asset=suite.asset_name,
+            additional_deps=sorted(suite.reads - {suite.table}),
             description=expectation.why,
             blocking=expectation.severity == "critical",
             metadata=_definition(suite, expectation),
@@ -58,23 +58,28 @@ def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Itera
     yield from _shown_in_dagster(context, found, {"loads": len(load_ids)})
 
 
-@dg.multi_asset_check(specs=_specs(MART_SUITES), can_subset=True, compute_kind="great_expectations")
-def mart_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
-    """Tests of the marts that were asked for what changed since they last passed; else, or if they failed, all of it.
+def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
+    """The checks of one mart: a step of its own, for it waits for all marts that this one is compared with."""
 
-    All expectations of a mart are evaluated whichever were asked for, so that what is noted of it holds for all.
-    """
-    wanted = {key.asset_key.path[-1] for key in context.selected_asset_check_keys}
-    chosen = [suite for suite in MART_SUITES if suite.asset_name in wanted]
-    with retail.warehouse.reading() as connection:
-        scopes = under_test.scopes(connection, chosen)
-    verdicts = {suite.table: evaluate(retail.warehouse, suite, since=scopes[suite.table].since) for suite in chosen}
-    found = _found(chosen, verdicts)
-    passed = {mart: all(verdict.passed for verdict in of_mart.values()) for mart, of_mart in verdicts.items()}
-    with retail.warehouse.writing() as connection:
-        check_results.enter(connection, context.run.run_id, found)
-        under_test.enter(connection, scopes, passed)
-    yield from _shown_in_dagster(context, found, {})
+    @dg.multi_asset_check(
+        name=f"{suite.table}_checks", specs=_specs([suite]), can_subset=True, compute_kind="great_expectations"
+    )
+    def checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
+        """Tests what changed since the mart last passed; all of it where it didn't, or where nothing changed.
+
+        All expectations are evaluated whichever were asked for, so that what is noted of the mart holds for all.
+        """
+        with retail.warehouse.reading() as connection:
+            scope = under_test.scopes(connection, [suite])[suite.table]
+        verdicts = evaluate(retail.warehouse, suite, since=scope.since)
+        found = _found([suite], {suite.table: verdicts})
+        with retail.warehouse.writing() as connection:
+            check_results.enter(connection, context.run.run_id, found)
+            passed = all(verdict.passed for verdict in verdicts.values())
+            under_test.enter(connection, {suite.table: scope}, {suite.table: passed})
+        yield from _shown_in_dagster(context, found, {})
+
+    return checks
 
 
 def _found(chosen: Iterable[Suite], verdicts: Mapping[str, Mapping[str, Verdict]]) -> list[CheckResult]:
@@ -114,3 +119,6 @@ def _shown(value: Any) -> Any:
 
 def _row(row: Any) -> Any:
     return {name: str(value) for name, value in row.items()} if isinstance(row, dict) else str(row)
+
+
+MART_CHECKS = [mart_checks(suite) for suite in suites() if not suite.is_of_loads]

@@ -11,6 +11,7 @@ from retail_pipeline.defs.loads import LOADS
 from retail_pipeline.defs.runs import RunOutcome, open_instance, run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
+from retail_pipeline.quality.catalogue import suites
 from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import no_progress
@@ -82,6 +83,21 @@ def test_checks_of_marts_say_how_much_they_tested(warehouse, instance, export):
     assert found[reconciled] == ("what changed", "1")
     assert found["mart_kpis.totals_reconcile"][0] == "everything"
     assert tested(run_refresh(instance, full=True))[reconciled] == ("everything", "2")
+
+
+def test_a_mart_is_tested_after_every_mart_that_it_is_compared_with_was_refreshed(warehouse, instance, export):
+    (first,) = landed(warehouse, export, "1")
+    outcome = ingest(instance, first)
+    reads = {suite.asset_name: suite.reads for suite in suites() if not suite.is_of_loads}
+    refreshed, tested = set(), set()
+    for event in instance.all_logs(outcome.run_id):
+        if event.is_dagster_event and event.dagster_event.is_step_materialization:
+            refreshed.add(event.dagster_event.asset_key.path[-1])
+        elif event.is_dagster_event and event.dagster_event.event_type_value == "ASSET_CHECK_EVALUATION":
+            mart = event.dagster_event.asset_check_evaluation_data.asset_key.path[-1]
+            tested.add(mart)
+            assert reads.get(mart, set()) <= refreshed, mart
+    assert tested >= reads.keys()
 
 
 def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, instance, export):

@@ -7,7 +7,7 @@ import sys
 import pytest
 import sqlglot
 
-from retail_pipeline.defs.checks import SEVERITIES, load_checks, mart_checks
+from retail_pipeline.defs.checks import MART_CHECKS, SEVERITIES, load_checks
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import schema
 from retail_pipeline.quality import catalogue, great_expectations_bridge
@@ -162,7 +162,7 @@ def test_what_is_critical_is_an_error_that_blocks_and_the_rest_is_a_warning():
     assert {name: severity.value for name, severity in SEVERITIES.items()} == {"critical": "ERROR", "warning": "WARN"}
     blocking = {
         (spec.asset_key.path[-1], spec.name): spec.blocking
-        for spec in [*load_checks.check_specs, *mart_checks.check_specs]
+        for spec in [spec for checks in (load_checks, *MART_CHECKS) for spec in checks.check_specs]
     }
     assert blocking == {
         (suite.asset_name, expectation.name): expectation.severity == "critical" for suite, expectation in EXPECTATIONS

@@ -6,7 +6,6 @@ import sys
 import dagster as dg
 
 from retail_pipeline.definitions import defs
-from retail_pipeline.defs.checks import mart_checks
 from retail_pipeline.defs.marts import CHANGES_WITH
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.lineage import column_lineage
@@ -46,13 +45,6 @@ def test_every_expectation_is_a_check_and_critical_ones_block():
 def test_every_mart_and_every_table_of_a_load_is_checked():
     checked = {suite.asset_name for suite in suites()}
     assert {"raw_order_lines", "order_lines", "quarantined_lines", *marts()} == checked
-
-
-def test_the_checks_of_marts_run_after_every_mart_that_they_read():
-    waited_for = {spec.asset_key.path[-1] for spec in mart_checks.check_specs}
-    for suite in suites():
-        if not suite.is_of_loads:
-            assert suite.reads <= waited_for, suite.table
 
 
 def test_marts_lie_downstream_of_what_their_sql_reads():
