@@ -78,8 +78,8 @@ def test_checks_of_marts_say_how_much_they_tested(warehouse, instance, export):
 
     reconciled = "mart_orders.totals_reconcile"
     first, second = landed(warehouse, export, "1", "2")
-    assert tested(ingest(instance, first))[reconciled] == ("everything", "1")
-    found = tested(ingest(instance, second))
+    assert tested(ingest(warehouse, instance, first))[reconciled] == ("everything", "1")
+    found = tested(ingest(warehouse, instance, second))
     assert found[reconciled] == ("what changed", "1")
     assert found["mart_kpis.totals_reconcile"][0] == "everything"
     assert tested(run_refresh(instance, full=True))[reconciled] == ("everything", "2")
@@ -87,7 +87,7 @@ def test_checks_of_marts_say_how_much_they_tested(warehouse, instance, export):
 
 def test_a_mart_is_tested_after_every_mart_that_it_is_compared_with_was_refreshed(warehouse, instance, export):
     (first,) = landed(warehouse, export, "1")
-    outcome = ingest(instance, first)
+    outcome = ingest(warehouse, instance, first)
     reads = {suite.asset_name: suite.reads for suite in suites() if not suite.is_of_loads}
     refreshed, tested = set(), set()
     for event in instance.all_logs(outcome.run_id):
