@@ -79,7 +79,9 @@ def test_checks_of_marts_say_how_much_they_tested(warehouse, instance, export):
     reconciled = "mart_orders.totals_reconcile"
     first, second = landed(warehouse, export, "1", "2")
     assert tested(ingest(warehouse, instance, first))[reconciled] == ("everything", "1")
-    found = tested(ingest(warehouse, instance, second))
+    outcome = ingest(warehouse, instance, second)
+    assert (outcome.errors, failed(outcome, critical=True)) == ([], set())
+    found = tested(outcome)
     assert found[reconciled] == ("what changed", "1")
     assert found["mart_kpis.totals_reconcile"][0] == "everything"
     assert tested(run_refresh(instance, full=True))[reconciled] == ("everything", "2")
