@@ -30,6 +30,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Rows of a file that are held in memory at a time.",
     )
+    unpacked_mb: int = Field(
+        default=10_000,
+        ge=1,
+        description="What a compressed file may unpack to at most, in MB: one that grows beyond it is refused.",
+    )
     lock_seconds: int = Field(
         default=3600,
         ge=1,

@@ -8,72 +8,90 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from retail_pipeline.errors import BadFile
+from retail_pipeline.intake.formats.kinds import BINARY, format_of
+from retail_pipeline.intake.packing import is_packed, opened
 
 CHUNK_BYTES = 1 << 20
 FILE_NAME_BYTES = 200
 """Any file system takes 255."""
 
-NOT_TEXT = {
-    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook",
-    b"%PDF": "a PDF document",
-    b"\x1f\x8b": "gzip-compressed",
-    b"\xfd7zXZ": "xz-compressed",
-    b"PAR1": "a Parquet file",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
-"""What files that aren't text in a single-byte encoding or UTF-8 begin with."""
+REFUSED = {b"%PDF": "a PDF document", b"{\\rtf": "a text processor's document", b"PARE": "an encrypted Parquet file"}
+"""What files of formats that hold no table begin with."""
+
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file's bytes say before anything is parsed."""
+    """What a file's bytes say before anything is parsed; `encoding` is None where they are no text as they are."""
 
     sha256: str
     file_bytes: int
-    encoding: str
+    encoding: str | None
 
 
 class Inspector:
     """Looks at a file chunk by chunk, so that whoever copies or receives it need not read it twice."""
 
     def __init__(self, file_name: str, encodings: Iterable[str]):
-        self._file_name = file_name
+        self._text = _TextInspector(file_name, encodings)
         self._sha256 = hashlib.sha256()
         self._bytes = 0
+        self._is_text = True
+
+    def feed(self, chunk: bytes) -> None:
+        """Takes the next chunk; raises BadFile as soon as a text can't be text in any of the encodings."""
+        if self._bytes == 0:
+            self._is_text = is_text(chunk)
+        if self._is_text:
+            self._text.feed(chunk)
+        self._sha256.update(chunk)
+        self._bytes += len(chunk)
+
+    def finish(self) -> Inspection:
+        """What was seen; raises BadFile where there was nothing, or the last character is cut."""
+        encoding = self._text.finish() if self._is_text else None
+        return Inspection(self._sha256.hexdigest(), self._bytes, encoding)
+
+
+class _TextInspector:
+    """Finds the encoding of a text that comes in chunks."""
+
+    def __init__(self, file_name: str, encodings: Iterable[str]):
+        self._file_name = file_name
         self._lines = 0
         self._decoders = {encoding: codecs.getincrementaldecoder(encoding)() for encoding in encodings}
+        self._is_empty = True
         self._seen_utf8 = False
         self._first_failure: str | None = None
 
     def feed(self, chunk: bytes) -> None:
-        """Takes the next chunk; raises BadFile as soon as the file can't be text in any of the encodings."""
-        if self._bytes == 0:
-            self._refuse_known_formats(chunk)
-        if (at := chunk.find(b"\0")) >= 0:
+        if self._is_empty:
+            self._look_at_start(chunk)
+        if "utf-16" not in self._decoders and (at := chunk.find(b"\0")) >= 0:
             raise BadFile(self._file_name, "holds a NUL byte, so it is no text file", line=self._line_at(chunk, at))
         self._decode(chunk, final=False)
-        self._sha256.update(chunk)
-        self._bytes += len(chunk)
         self._lines += _line_breaks(chunk)
+        self._is_empty = self._is_empty and not chunk
 
-    def finish(self) -> Inspection:
-        """What was seen; raises BadFile where there was nothing, or the last character is cut."""
-        if self._bytes == 0:
+    def finish(self) -> str:
+        """The first of the encodings that everything seen so far is text in."""
+        if self._is_empty:
             raise BadFile(self._file_name, "the file is empty")
         self._decode(b"", final=True)
-        return Inspection(self._sha256.hexdigest(), self._bytes, self.encoding)
+        return self.encoding
 
     @property
     def encoding(self) -> str:
         """The first of the encodings that everything seen so far is text in."""
         return next(iter(self._decoders))
 
-    def _refuse_known_formats(self, chunk: bytes) -> None:
-        for magic, what in NOT_TEXT.items():
+    def _look_at_start(self, chunk: bytes) -> None:
+        for magic, what in REFUSED.items():
             if chunk.startswith(magic):
-                raise BadFile(self._file_name, f"is {what}, not a text file; export it as CSV in UTF-8")
+                raise BadFile(self._file_name, f"is {what}; export it as CSV, Excel, Parquet or JSON")
+        if chunk.startswith(UTF16_MARKS):  # the mark says what the encoding is, whatever the profile expects
+            self._decoders = {"utf-16": codecs.getincrementaldecoder("utf-16")()}
 
     def _decode(self, chunk: bytes, *, final: bool) -> None:
         for encoding, decoder in list(self._decoders.items()):
@@ -83,6 +101,8 @@ class Inspector:
                 self._strike(encoding, error, chunk)
             else:
                 self._seen_utf8 |= encoding == "utf-8" and not text.isascii()
+                if encoding == "utf-16" and "\0" in text:
+                    raise BadFile(self._file_name, "holds a NUL character, so it is no text file")
 
     def _strike(self, encoding: str, error: UnicodeDecodeError, chunk: bytes) -> None:
         """Takes an encoding off the list; raises BadFile where it was the last, or where the file is damaged UTF-8."""
@@ -120,20 +140,32 @@ def chunks_of(path: Path) -> Iterator[bytes]:
 
 
 def inspect(path: Path, encodings: Iterable[str]) -> Inspection:
-    """A look at the whole file. Raises BadFile where it can't be text in any of the encodings."""
+    """A look at the whole file as it is. Raises BadFile where it is text in none of the encodings."""
     inspector = Inspector(path.name, encodings)
     for chunk in chunks_of(path):
         inspector.feed(chunk)
     return inspector.finish()
 
 
-def encoding_of_start(path: Path, encodings: Iterable[str]) -> str:
-    """The encoding that the first chunk of a file is in: enough to read its header."""
-    inspector = Inspector(path.name, encodings)
-    for chunk in chunks_of(path):
-        inspector.feed(chunk)
-        return inspector.encoding
-    return inspector.finish().encoding
+def encoding_of(path: Path, encodings: Iterable[str], *, of_start: bool = False) -> str:
+    """The encoding of what is in a file, packed or not, or its format where that is no text: `excel`, `parquet`.
+
+    With `of_start`, of its first chunk: enough to read a header.
+    """
+    with opened(path) as content:
+        if not is_text(content.start):
+            return format_of(content.start)
+        inspector = _TextInspector(path.name, encodings)
+        while chunk := content.stream.read(CHUNK_BYTES):
+            inspector.feed(chunk)
+            if of_start:
+                return inspector.encoding
+        return inspector.finish()
+
+
+def is_text(start: bytes) -> bool:
+    """Whether a file that begins so is text as it is: neither packed nor of a binary format."""
+    return not is_packed(start) and format_of(start) not in BINARY
 
 
 def safe_file_name(name: str) -> str:

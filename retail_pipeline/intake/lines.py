@@ -2,30 +2,26 @@
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from retail_pipeline.intake.kinds import cancelled, kinds, not_sold
+from retail_pipeline.intake.moments import moments
+from retail_pipeline.intake.money import priced, returned
 from retail_pipeline.intake.reader import TEXT
-from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
-from retail_pipeline.sources.dates import pattern_of
-
-QUANTITY = pa.decimal128(12, 3)
-UNIT_PRICE = pa.decimal128(12, 4)
-AMOUNT = pa.decimal128(15, 4)
-"""Fifteen digits, which every database of ours keeps exactly: SQLite has no wider exact number with a fraction."""
+from retail_pipeline.intake.reasons import Reasons
+from retail_pipeline.sources import FURTHER_COLUMNS, RAW_COLUMNS, SourceProfile
 
 LONGEST = {"invoice_no": 64, "product_code": 64, "description": 500, "customer_id": 64, "country": 100}
 """Characters that the warehouse's columns take."""
 
-NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)"
+LONGEST_INVOICE_LINE = 64
+
 SCIENTIFIC = r"[+-]?\d+(\.\d*)?[eE][+-]?\d+"
 FLOATED_ID = re.compile(r"\.0+$")
-EARLIEST, LATEST = pd.Timestamp("1000-01-01"), pd.Timestamp("9999-12-31 23:59:59")
-"""What MySQL's DATETIME can hold."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +29,21 @@ class TypedBatch:
     """What became of a text batch; every row of it is in exactly one of the two frames.
 
     `lines`: line_no, invoice_no, product_code, description, quantity, unit_price, amount, invoiced_at, invoice_date,
-    customer_id (null for guests), country, kind. `rejects`: line_no, file_line, reasons (comma-separated codes), the
-    RAW_COLUMNS as the file has them, extra, amount (null where quantity or price can't be told).
+    customer_id (null for guests), country, invoice_line (if the source has it), kind. `rejects`: line_no, file_line,
+    reasons (comma-separated codes), the RAW_COLUMNS as the file has them, extra, amount (null where it can't be told).
     """
 
     lines: pd.DataFrame
     rejects: pd.DataFrame
 
 
-def type_batch(text: pd.DataFrame, profile: SourceProfile) -> TypedBatch:
-    """Types the rows of a TextBatch's frame; rows that can't be order lines are rejected with all their reasons."""
-    trimmed = {column: _trimmed(text[column]) for column in RAW_COLUMNS}
-    reasons = _Reasons(text["misfit"])
+def type_batch(text: pd.DataFrame, profile: SourceProfile, date_formats: tuple[str, ...] | None = None) -> TypedBatch:
+    """Types the rows of a TextBatch's frame; rows that can't be order lines are rejected with all their reasons.
+
+    `date_formats` are the batch's, where they are not just the profile's.
+    """
+    trimmed = {column: _trimmed(text[column]) for column in (*RAW_COLUMNS, *FURTHER_COLUMNS) if column in text}
+    reasons = Reasons(text["misfit"])
 
     invoice_no = _without_float_ending(trimmed["invoice_no"])
     customer_id = _without_float_ending(trimmed["customer_id"])
@@ -57,12 +56,17 @@ def type_batch(text: pd.DataFrame, profile: SourceProfile) -> TypedBatch:
     for column, limit in LONGEST.items():
         reasons.add(f"{column}_too_long", trimmed[column].str.len() > limit)
 
-    quantity = _number("quantity", trimmed["quantity"], QUANTITY, reasons)
-    unit_price = _number("unit_price", trimmed["unit_price"], UNIT_PRICE, reasons)
-    amount = _amount(quantity, unit_price, reasons)
+    status = trimmed.get("status")
+    called_off = not_sold(status, profile)
+    quantity, unit_price, amount = priced(trimmed, called_off, profile, reasons)
     # In a row with too few or too many fields, what stands where the price should be need not be the price.
     amount = amount.where(text["misfit"].isna())
-    invoiced_at = _moment("invoiced_at", trimmed["invoiced_at"], profile.date_formats, reasons)
+    returns = cancelled(invoice_no, status, quantity, amount, profile)
+    if profile.cancellation and (profile.cancellation.negative_amount or profile.cancellation.quantities == "positive"):
+        quantity, unit_price, amount = returned(quantity, unit_price, amount, returns)
+    invoiced_at = moments("invoiced_at", trimmed["invoiced_at"], date_formats or profile.date_formats, profile, reasons)
+    if "currency" in trimmed:
+        _check_currency(trimmed["currency"], called_off, profile, reasons)
 
     lines = pd.DataFrame(
         {
@@ -79,27 +83,28 @@ def type_batch(text: pd.DataFrame, profile: SourceProfile) -> TypedBatch:
             "country": country,
         }
     )
-    accepted = (reasons.joined == "").to_numpy()
+    if "invoice_line" in trimmed:
+        own = _without_float_ending(trimmed["invoice_line"])
+        reasons.add("invoice_line_too_long", own.str.len() > LONGEST_INVOICE_LINE)
+        lines["invoice_line"] = own.where(own != "")
+    accepted = (reasons.joined == "").to_numpy(dtype=bool)
     lines = lines[accepted].reset_index(drop=True)
-    lines["kind"] = _kind(lines, profile)
+    found = kinds(lines, None if called_off is None else called_off[accepted], returns[accepted], profile)
+    lines["kind"] = pd.array(pa.array(found, pa.string()), dtype=TEXT)
 
-    rejects = text.drop(columns="misfit")
+    rejects = text[["line_no", "file_line", *RAW_COLUMNS, "extra"]]
     rejects.insert(2, "reasons", reasons.joined)
-    rejects["amount"] = amount
+    rejects = rejects.assign(amount=amount)
     return TypedBatch(lines, rejects[~accepted].reset_index(drop=True))
 
 
-class _Reasons:
-    """Collects why rows are rejected, in the order in which the reasons were found."""
-
-    def __init__(self, misfit: pd.Series):
-        self.joined = misfit.fillna("")
-
-    def add(self, code: str, rejected: pd.Series) -> None:
-        rejected = rejected.fillna(False).to_numpy(dtype=bool)
-        if rejected.any():
-            known = self.joined[rejected]
-            self.joined[rejected] = (known + ("," + code)).str.lstrip(",")
+def _check_currency(
+    currency: pd.Series, called_off: np.ndarray | None, profile: SourceProfile, reasons: Reasons
+) -> None:
+    blank = currency == ""
+    needed = blank if called_off is None else blank & ~called_off
+    reasons.add("currency_missing", needed)
+    reasons.add("currency_is_another", ~blank & (currency.str.upper() != profile.currency))
 
 
 def _trimmed(values: pd.Series) -> pd.Series:
@@ -117,67 +122,3 @@ def _without_float_ending(ids: pd.Series) -> pd.Series:
         ids = ids.copy()
         ids[floated] = ids[floated].str.replace(FLOATED_ID, "", regex=True)
     return ids
-
-
-def _number(column: str, values: pd.Series, decimal: pa.Decimal128Type, reasons: _Reasons) -> pd.Series:
-    """The exact decimals that the texts are, null where a text is none that fits `decimal`."""
-    missing = values == ""
-    number = values.str.fullmatch(NUMBER)
-    whole, fraction = decimal.precision - decimal.scale, decimal.scale
-    # No more closing zeros than that, for pyarrow reads 38 digits.
-    zeros = "0{0,24}"
-    fits = values.str.fullmatch(rf"[+-]?0*(\d{{1,{whole}}}(\.\d{{0,{fraction}}}{zeros})?|\.\d{{1,{fraction}}}{zeros})")
-    reasons.add(f"{column}_missing", missing)
-    reasons.add(f"{column}_not_a_number", ~number & ~missing)
-    reasons.add(f"{column}_out_of_range", number & ~fits)
-    texts = pa.array(values.where(fits), pa.string())
-    return pd.Series(pd.array(pc.cast(texts, decimal), dtype=pd.ArrowDtype(decimal)), index=values.index)
-
-
-def _amount(quantity: pd.Series, unit_price: pd.Series, reasons: _Reasons) -> pd.Series:
-    """quantity × unit_price to the last decimal, null where the product doesn't fit AMOUNT."""
-    exact = pc.multiply(pa.array(quantity), pa.array(unit_price))
-    limit = pa.scalar(Decimal(10) ** (AMOUNT.precision - AMOUNT.scale))
-    too_large = pc.greater_equal(pc.abs(exact), limit)
-    too_fine = pc.not_equal(exact, pc.round(exact, ndigits=AMOUNT.scale))
-    fits = pc.invert(pc.or_(too_large, too_fine))
-    for code, rejected in (("amount_out_of_range", too_large), ("amount_too_fine", too_fine)):
-        reasons.add(code, pd.Series(rejected.to_pandas(), index=quantity.index))
-    amount = pc.if_else(fits, exact, pa.scalar(None, exact.type)).cast(AMOUNT)
-    return pd.Series(pd.array(amount, dtype=pd.ArrowDtype(AMOUNT)), index=quantity.index)
-
-
-def _moment(column: str, values: pd.Series, formats: tuple[str, ...], reasons: _Reasons) -> pd.Series:
-    """The times that the texts are, to the second; null where a text fits no format, or two differently."""
-    moments = pd.Series(pd.NaT, index=values.index, dtype="datetime64[us]")
-    ambiguous = np.zeros(len(values), dtype=bool)
-    for format in formats:
-        fitting = values.where(values.str.fullmatch(pattern_of(format)))
-        read = pd.to_datetime(fitting, format=format, errors="coerce").astype("datetime64[us]").dt.floor("s")
-        ambiguous |= (read.notna() & moments.notna() & (read != moments)).to_numpy()
-        moments = moments.fillna(read)
-    impossible = moments.notna() & ~moments.between(EARLIEST, LATEST)
-    reasons.add(f"{column}_missing", values == "")
-    reasons.add(f"{column}_not_a_date", moments.isna() & (values != ""))
-    reasons.add(f"{column}_ambiguous", pd.Series(ambiguous, index=values.index))
-    reasons.add(f"{column}_out_of_range", impossible)
-    return moments.mask(ambiguous | impossible).astype(pd.ArrowDtype(pa.timestamp("s")))
-
-
-def _kind(lines: pd.DataFrame, profile: SourceProfile) -> pd.Series:
-    """What each line is; the first rule that fits decides."""
-    endings = tuple(code.removesuffix("*") for code in profile.non_product_codes if code.endswith("*"))
-    adjustment = lines["product_code"].isin(profile.non_product_codes)
-    if endings:
-        adjustment |= lines["product_code"].str.startswith(endings)
-    cancelled = pd.Series(False, index=lines.index)
-    if profile.cancellation:
-        cancelled = lines["invoice_no"].str.startswith(profile.cancellation.invoice_prefix)
-    unpaid = (lines["unit_price"] == 0) & lines["customer_id"].isna()
-    rules = [adjustment, cancelled, unpaid, lines["quantity"] < 0]
-    kinds = np.select(
-        [rule.to_numpy(dtype=bool) for rule in rules],
-        ["adjustment", "return", "stock_movement", "return"],
-        default="sale",
-    )
-    return pd.Series(pd.array(pa.array(kinds, pa.string()), dtype=TEXT), index=lines.index)

@@ -1,34 +1,30 @@
-"""From a CSV file to batches of text: every row the file has, as it says it, with its place in the file."""
+"""From a file to batches of text: every row the file has, as it says it, with its place in the file."""
 
-import csv
-import io
 import json
-import re
-from collections import Counter, deque
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from retail_pipeline.errors import BadFile
-from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
+from retail_pipeline.intake.formats import Rows, Table, open_table
+from retail_pipeline.intake.lookups import LookedUp, looked_up
+from retail_pipeline.sources import FURTHER_COLUMNS, RAW_COLUMNS, Layout, SourceProfile
 
 TEXT = pd.ArrowDtype(pa.string())
 
-FIELD_CHARACTERS = 1 << 20
-"""The longest field that is read: beyond it, a quote was never closed rather than a text that long."""
+TYPED_DATES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d", "%Y-%m-%d %H:%M:%S%z")
+"""How formats that know dates by themselves give them."""
 
-BATCH_BYTES = 32 << 20
-"""A batch ends here even if its rows are few, so that long rows don't make memory grow."""
+EXTRA_CHARACTERS = 4_000_000
+"""What a row may have in columns that aren't mapped: in the longest UTF-8 it fits MySQL's MEDIUMTEXT."""
 
-STEP_ROWS = 20
-"""Rows between two looks at how many bytes a batch has taken: few, for each may have megabytes."""
-
-NEWLINE = re.compile(r"\r\n|\r|\n")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -36,20 +32,22 @@ DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bar
 class TextBatch:
     """Rows of a file as text.
 
-    `frame` has a row per data row: line_no (data rows counted from 1), file_line (the line of the file where the row
-    begins), the RAW_COLUMNS, extra (JSON object of the columns that the profile doesn't map, by name, or by place as
-    `column 9` where the header names none; null without any) and misfit (`too_few_columns`, `too_many_columns` or
-    null). `bytes_read` is how far into the file the batch reaches.
+    `frame` has a row per data row: line_no (data rows counted from 1), file_line (where in the file the row begins),
+    the RAW_COLUMNS, those FURTHER_COLUMNS that the source has (but invoiced_time, which is joined to invoiced_at),
+    extra (JSON object of the columns that the RAW_COLUMNS don't show, by name, or by place as `column 9` where the
+    header names none; null without any) and misfit (`too_few_columns`, `too_many_columns`, `extra_too_long` or null).
+    `date_formats` are those in which its dates may be, `bytes_read` is how far into the file the batch reaches.
     """
 
     frame: pd.DataFrame
     bytes_read: int
+    date_formats: tuple[str, ...]
 
 
-def read_header(path: Path, delimiter: str, encoding: str) -> list[str]:
-    """The column names of a file; raises BadFile where its first line is none."""
-    with path.open("rb") as file:
-        return _header(path, _rows(file, encoding, delimiter))[0]
+def read_header(path: Path, layout: Layout, encoding: str) -> list[str]:
+    """The column names of a file; raises BadFile where it has none."""
+    with open_table(path, layout, encoding) as table:
+        return table.header
 
 
 def verify(path: Path, profile: SourceProfile, encoding: str) -> None:
@@ -57,13 +55,10 @@ def verify(path: Path, profile: SourceProfile, encoding: str) -> None:
 
     What single rows hold is not looked at: that is for quarantine.
     """
-    with path.open("rb") as file:
-        rows = _rows(file, encoding, profile.delimiter)
-        _check_header(path, *_header(path, rows), profile)
-        try:
-            deque(rows, maxlen=0)
-        except csv.Error as error:
-            raise _broken(path, profile, encoding, error) from error
+    with open_table(path, profile, encoding, profile.numbers.decimal) as table:
+        _check_header(path, table, profile)
+        looked_up(path, profile)
+        table.verify()
 
 
 def read_batches(path: Path, profile: SourceProfile, encoding: str, batch_rows: int) -> Iterator[TextBatch]:
@@ -72,73 +67,30 @@ def read_batches(path: Path, profile: SourceProfile, encoding: str, batch_rows: 
     Blank lines are no rows. Raises BadFile where the file stops being readable; batches given out until then are
     then worth nothing.
     """
-    with path.open("rb") as file:
-        rows = _rows(file, encoding, profile.delimiter)
-        header, line = _header(path, rows)
-        _check_header(path, header, line, profile)
-        places = _Places(header, profile)
-        rows_before = 0
-        while True:
-            lines_before = rows.line_num
-            try:
-                batch = _take(rows, file, batch_rows)
-            except csv.Error as error:
-                raise _broken(path, profile, encoding, error) from error
-            if not batch:
-                return
-            frame = _frame(batch, places, lines_before, rows.line_num, rows_before)
-            rows_before += len(frame)
-            if len(frame):
-                yield TextBatch(frame, file.tell())
+    with open_table(path, profile, encoding, profile.numbers.decimal) as table:
+        _check_header(path, table, profile)
+        formats = profile.date_formats
+        if table.has_typed_dates:
+            formats = tuple(dict.fromkeys((*formats, *TYPED_DATES)))
+        assembly = _Assembly(table.header, profile, looked_up(path, profile))
+        for rows in table.batches(batch_rows):
+            yield TextBatch(assembly.frame(rows), rows.bytes_read, formats)
 
 
-class _Places:
-    """Where in a row the profile's columns are, and which columns it doesn't map."""
-
-    def __init__(self, header: list[str], profile: SourceProfile):
-        self.width = len(header)
-        self.mapped = {
-            column: header.index(profile.columns[column]) for column in RAW_COLUMNS if column in profile.columns
-        }
-        self.unmapped = [(place, name) for place, name in enumerate(header) if place not in self.mapped.values()]
-
-
-def _rows(file: io.BufferedReader, encoding: str, delimiter: str):
-    csv.field_size_limit(FIELD_CHARACTERS)
-    # utf-8-sig is UTF-8 that skips a byte order mark where there is one.
-    text = io.TextIOWrapper(file, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
-    return csv.reader(text, delimiter=delimiter, strict=True)
-
-
-def _header(path: Path, rows) -> tuple[list[str], int]:
-    """The names in the first line that isn't blank, and which line that is."""
-    line = 1
-    try:
-        for row in rows:
-            if any(map(str.strip, row)):
-                return [name.strip() or _name_of(place) for place, name in enumerate(row)], line
-            line = rows.line_num + 1
-    except csv.Error as error:
-        raise BadFile(path.name, f"the header is not readable as CSV: {error}", line=line) from error
-    raise BadFile(path.name, "no header line: the file is blank")
-
-
-def _check_header(path: Path, header: list[str], line: int, profile: SourceProfile) -> None:
-    missing = [name for name in profile.columns.values() if name not in header]
+def _check_header(path: Path, table: Table, profile: SourceProfile) -> None:
+    header, line = table.header, table.header_line
+    missing = [names for names in profile.needed if not set(names) & set(header)]
     if missing and (other := _other_delimiter(header, profile.delimiter)):
         expected = DELIMITERS.get(profile.delimiter, repr(profile.delimiter))
         raise BadFile(
             path.name, f"columns are separated by {other}; source {profile.name} expects {expected}", line=line
         )
     if missing:
-        raise BadFile(path.name, f"missing; the file has {', '.join(header[:20])}", line=line, column=missing[0])
+        wanted = " or ".join(missing[0])
+        raise BadFile(path.name, f"missing; the file has {', '.join(header[:20])}", line=line, column=wanted)
     for name, count in Counter(header).items():
         if count > 1:
             raise BadFile(path.name, "the header has this name twice", line=line, column=name)
-
-
-def _name_of(place: int) -> str:
-    return f"column {place + 1}"
 
 
 def _other_delimiter(header: list[str], expected: str) -> str | None:
@@ -147,78 +99,109 @@ def _other_delimiter(header: list[str], expected: str) -> str | None:
     )
 
 
-def _take(rows, file: io.BufferedReader, batch_rows: int) -> list[list[str]]:
-    batch: list[list[str]] = []
-    start = file.tell()
-    while len(batch) < batch_rows and file.tell() - start < BATCH_BYTES:
-        step = list(islice(rows, min(STEP_ROWS, batch_rows - len(batch))))
-        if not step:
-            break
-        batch += step
-    return batch
+class _Assembly:
+    """Makes frames out of a table's rows, batch by batch, by what a profile says of its columns."""
 
+    def __init__(self, header: list[str], profile: SourceProfile, lookups: Sequence[LookedUp]):
+        there = set(header)
+        self._profile, self._lookups = profile, lookups
+        self._names = {
+            column: found
+            for column in profile.columns
+            if (found := [name for name in profile.names_of(column) if name in there])
+        }
+        said = {*self._names, *profile.defaults, *(column for lookup in lookups for column in lookup.columns)}
+        self._columns = [*RAW_COLUMNS, *(name for name in FURTHER_COLUMNS if name in said and name != "invoiced_time")]
+        # A raw column shows what one column of the export says; what is put together out of several stays in extra.
+        self._shown = {
+            names[0]
+            for column, names in self._names.items()
+            if column in RAW_COLUMNS and len(names) == 1 and not (column == "invoiced_at" and "invoiced_time" in said)
+        }
+        self._rows_before = 0
+        self._carried: dict[str, str] = {}
+        self._invoice: str | None = None
 
-def _broken(path: Path, profile: SourceProfile, encoding: str, error: csv.Error) -> BadFile:
-    if "unexpected end of data" in str(error):
-        problem = "the row that begins here has a quoted field that is never closed; is the file cut short?"
-    elif "field limit" in str(error):
-        problem = f"the row that begins here has a field of over {FIELD_CHARACTERS:,} characters; is a quote left open?"
-    else:
-        problem = f"the row that begins here is not readable as CSV ({error}); is there a stray quote?"
-    return BadFile(path.name, problem, line=_line_after_last_good_row(path, profile, encoding))
+    def frame(self, rows: Rows) -> pd.DataFrame:
+        count = len(rows.file_lines)
+        texts = {column: self._text(column, rows, count) for column in self._columns}
+        if {"invoiced_time"} & {*self._names, *self._profile.defaults}:
+            times = self._text("invoiced_time", rows, count)
+            texts["invoiced_at"] = pc.utf8_trim_whitespace(
+                pc.binary_join_element_wise(texts["invoiced_at"], times, " ")
+            )
+        if self._profile.carry_down:
+            self._carry_down(texts)
+        extra = pa.array(self._extra(rows, count), pa.string())
+        misfit = pa.array(rows.misfit or [None] * count, pa.string())
+        too_long = pc.fill_null(pc.greater(pc.utf8_length(extra), EXTRA_CHARACTERS), False)
+        if pc.any(too_long).as_py():
+            extra = pc.if_else(too_long, pa.scalar(None, pa.string()), extra)
+            misfit = pc.if_else(too_long, "extra_too_long", misfit)
 
+        frame = {
+            "line_no": np.arange(self._rows_before + 1, self._rows_before + count + 1),
+            "file_line": rows.file_lines,
+        }
+        for column, values in (*texts.items(), ("extra", extra), ("misfit", misfit)):
+            frame[column] = pd.array(values, dtype=TEXT)
+        self._rows_before += count
+        return pd.DataFrame(frame)
 
-def _line_after_last_good_row(path: Path, profile: SourceProfile, encoding: str) -> int:
-    """Reads the file once more, row by row: batches don't know where in them a row broke."""
-    with path.open("rb") as file:
-        rows = _rows(file, encoding, profile.delimiter)
-        line = 0
-        try:
-            for _ in rows:
-                line = rows.line_num
-        except csv.Error:
-            pass
-        return line + 1
-
-
-def _frame(
-    rows: list[list[str]], places: _Places, lines_before: int, lines_after: int, rows_before: int
-) -> pd.DataFrame:
-    file_lines = np.arange(lines_before + 1, lines_before + len(rows) + 1)
-    if lines_after - lines_before != len(rows):
-        spans = np.array([1 + sum(len(NEWLINE.findall(field)) for field in row) for row in rows])
-        file_lines = lines_before + 1 + np.concatenate(([0], np.cumsum(spans)[:-1]))
-    if not all(rows):
-        kept = np.array([bool(row) for row in rows])
-        file_lines, rows = file_lines[kept], [row for row in rows if row]
-
-    misfit, surplus = None, [()] * len(rows)
-    if set(map(len, rows)) - {places.width}:
-        surplus = [tuple(row[places.width :]) for row in rows]
-        misfit = [
-            "too_few_columns" if len(row) < places.width else "too_many_columns" if any(beyond) else None
-            for row, beyond in zip(rows, surplus, strict=True)
+    def _text(self, column: str, rows: Rows, count: int) -> pa.Array:
+        """What the rows say in an order line column: the export's first filled column, a look-up, or the default."""
+        found = [_texts(rows.columns[name]) for name in self._names.get(column, ()) if name in rows.columns]
+        found += [
+            lookup.find(column, _texts(rows.columns[lookup.by])) for lookup in self._lookups if column in lookup.columns
         ]
-        rows = [(row + [""] * places.width)[: places.width] for row in rows]
+        if default := self._profile.defaults.get(column):
+            found.append(pa.repeat(pa.scalar(default, pa.string()), count))
+        if not found:
+            return pa.repeat(pa.scalar("", pa.string()), count)
+        text = found[0]
+        for other in found[1:]:
+            text = pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), other, text)
+        return text
 
-    columns = list(zip(*rows, strict=True)) or [()] * places.width
-    frame = {"line_no": np.arange(rows_before + 1, rows_before + len(rows) + 1), "file_line": file_lines}
-    for column in RAW_COLUMNS:
-        values = columns[places.mapped[column]] if column in places.mapped else [""] * len(rows)
-        frame[column] = pd.array(pa.array(values, pa.string()), dtype=TEXT)
-    frame["extra"] = pd.array(pa.array(_extra(columns, places, surplus, len(rows)), pa.string()), dtype=TEXT)
-    frame["misfit"] = pd.array(pa.array(misfit or [None] * len(rows), pa.string()), dtype=TEXT)
-    return pd.DataFrame(frame)
+    def _carry_down(self, texts: dict[str, pa.Array]) -> None:
+        """Gives a row what only the first row of its invoice says; an invoice may go on from the batch before."""
+        invoices = texts["invoice_no"].to_numpy(zero_copy_only=False)
+        if not len(invoices):
+            return
+        begins = np.concatenate(([invoices[0] != self._invoice], invoices[1:] != invoices[:-1]))
+        places = np.arange(len(invoices))
+        first = np.maximum.accumulate(np.where(begins, places, -1))
+        for column in self._profile.carry_down:
+            if column not in texts:
+                continue
+            values = texts[column].to_numpy(zero_copy_only=False)
+            filled = values != ""
+            last = np.maximum.accumulate(np.where(filled, places, -1))
+            before = self._carried.get(column, "")
+            values = np.where(last >= np.maximum(first, 0), values[last], "")
+            # What goes on from the batch before, and hasn't said anything of its own yet.
+            values = np.where((first < 0) & (last < 0), before, values)
+            self._carried[column] = values[-1]
+            texts[column] = pa.array(values, pa.string())
+        self._invoice = invoices[-1]
+
+    def _extra(self, rows: Rows, count: int) -> list[str | None]:
+        names = [name for name in rows.columns if name not in self._shown]
+        if not names and not rows.surplus:
+            return [None] * count
+        columns = [
+            values.to_pylist() if isinstance(values := rows.columns[name], pa.Array) else values for name in names
+        ]
+        extras = (
+            dict(zip(names, row, strict=True)) | beyond
+            for row, beyond in zip(
+                zip(*columns, strict=True) if names else repeat((), count),
+                rows.surplus or repeat({}, count),
+                strict=True,
+            )
+        )
+        return [json.dumps(extra, ensure_ascii=False) if extra else None for extra in extras]
 
 
-def _extra(columns: list[tuple], places: _Places, surplus: list[tuple], count: int) -> list[str | None]:
-    if not places.unmapped and not any(surplus):
-        return [None] * count
-    names = [name for _, name in places.unmapped]
-    values = zip(*(columns[place] for place, _ in places.unmapped), strict=True) if names else [()] * count
-    extras = (
-        dict(zip(names, row, strict=True))
-        | {_name_of(place): value for place, value in enumerate(beyond, places.width) if value}
-        for row, beyond in zip(values, surplus, strict=True)
-    )
-    return [json.dumps(extra, ensure_ascii=False) if extra else None for extra in extras]
+def _texts(values: Sequence[str] | pa.Array) -> pa.Array:
+    return values if isinstance(values, pa.Array) else pa.array(values, pa.string())

@@ -3,24 +3,34 @@
 from pathlib import Path
 
 from retail_pipeline.errors import BadFile
-from retail_pipeline.intake.inspection import encoding_of_start
+from retail_pipeline.intake.formats.kinds import BINARY
+from retail_pipeline.intake.inspection import encoding_of
 from retail_pipeline.intake.reader import read_header
-from retail_pipeline.sources import SourceCatalogue, SourceProfile
+from retail_pipeline.sources import Layout, SourceCatalogue, SourceProfile
 
 
 def recognise(path: Path, sources: SourceCatalogue) -> SourceProfile:
-    """The one profile whose columns the file has.
+    """The one profile whose columns the file has; where one extends another and both fit, the extended one.
 
     Raises BadFile where none or several fit, or where the file is no text in any source's encoding.
     """
-    encoding = encoding_of_start(path, dict.fromkeys(encoding for source in sources for encoding in source.encodings))
-    headers = {delimiter: _header(path, delimiter, encoding) for delimiter in {source.delimiter for source in sources}}
-    fitting = [source for source in sources if source.matches(headers[source.delimiter])]
+    encodings = dict.fromkeys(encoding for source in sources for encoding in source.encodings)
+    encoding = encoding_of(path, encodings, of_start=True)
+    headers: dict[tuple, list[str]] = {}
+    fitting = []
+    for source in sources:
+        layout = _layout(source, encoding)
+        if layout not in headers:
+            headers[layout] = _header(path, source, encoding)
+        if source.matches(headers[layout]):
+            fitting.append(source)
+    extended = {source.extends for source in fitting if source.extends != source.name}
+    fitting = [source for source in fitting if source.name not in extended]
     match fitting:
         case [profile]:
             return profile
         case []:
-            header = max(headers.values(), key=len) or read_header(path, ",", encoding)
+            header = max(headers.values(), key=len) or read_header(path, Layout(), encoding)
             columns = ", ".join(header[:20])
             raise BadFile(path.name, f"no known source has these columns: {columns}; name one with --source", line=1)
         case _:
@@ -28,8 +38,14 @@ def recognise(path: Path, sources: SourceCatalogue) -> SourceProfile:
             raise BadFile(path.name, f"several sources fit this header ({names}); name one with --source", line=1)
 
 
-def _header(path: Path, delimiter: str, encoding: str) -> list[str]:
+def _layout(source: SourceProfile, encoding: str) -> tuple:
+    """What a header depends on."""
+    marks = () if encoding in BINARY else (source.delimiter, source.quote, source.escape)
+    return *marks, source.sheet, source.records
+
+
+def _header(path: Path, source: SourceProfile, encoding: str) -> list[str]:
     try:
-        return read_header(path, delimiter, encoding)
+        return read_header(path, source, encoding)
     except BadFile:
         return []  # quoted names are not readable with a delimiter that isn't theirs

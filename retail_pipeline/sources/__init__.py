@@ -1,6 +1,6 @@
 """Source profiles: what kinds of export there are, one YAML file each."""
 
 from retail_pipeline.sources.catalogue import SourceCatalogue
-from retail_pipeline.sources.profile import RAW_COLUMNS, SourceProfile
+from retail_pipeline.sources.profile import FURTHER_COLUMNS, RAW_COLUMNS, Layout, Lookup, Numbers, SourceProfile
 
-__all__ = ["RAW_COLUMNS", "SourceCatalogue", "SourceProfile"]
+__all__ = ["FURTHER_COLUMNS", "RAW_COLUMNS", "Layout", "Lookup", "Numbers", "SourceCatalogue", "SourceProfile"]

@@ -16,7 +16,7 @@ class SourceCatalogue:
         self._profiles: dict[str, SourceProfile] = {}
         for folder in filter(None, (SHIPPED, own_folder)):
             for path in sorted(folder.glob("*.yaml")):
-                profile = read_profile(path)
+                profile = read_profile(path, SHIPPED)
                 if profile.name != path.stem:
                     raise BadInput(f"{path}: name: {profile.name!r} should be the file's name, {path.stem!r}")
                 self._profiles[profile.name] = profile

@@ -15,8 +15,9 @@ DIRECTIVES = {
     "%M": r"\d{1,2}",
     "%S": r"[0-5]?\d",
     "%f": r"\d{1,9}",
+    "%z": r"(?:Z|[+-]\d{2}:?\d{2})",
 }
-"""Those of strptime that say when it was by the shop's clock, and the texts they stand for."""
+"""Those of strptime that say when it was, and the texts they stand for."""
 
 OF_A_DAY = (("%Y", "%y"), ("%m", "%b", "%B"), ("%d",))
 

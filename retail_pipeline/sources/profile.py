@@ -2,8 +2,8 @@
 
 import codecs
 from pathlib import Path
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import (
@@ -32,11 +32,36 @@ RAW_COLUMNS = (
 )
 """The columns of an order line that a file can say, in the order in which tables have them."""
 
+FURTHER_COLUMNS = {
+    "invoiced_time": "time of day, where the export has it apart from the date in invoiced_at",
+    "line_total": "money of the whole line; it gives the unit price where that is not said",
+    "discount": "money that is taken off the line, however signed",
+    "tax": "tax contained in the price, which is taken out of the line",
+    "currency": "checked against the source's currency",
+    "status": "what cancellation and not_sold look at",
+    "invoice_line": "the line's own number; lines with different ones are no repeats of each other",
+}
+"""What else a profile may map; raw_order_lines keeps it in `extra`, under the export's own name."""
+
 OPTIONAL_COLUMNS = frozenset({"description", "customer_id", "country"})
 """Columns that an export may lack altogether; every other one must be mapped."""
 
-
 ASCII = bytes(range(128))
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+
+def _without_blanks(names: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    trimmed = names.strip() if isinstance(names, str) else tuple(name.strip() for name in names)
+    if not trimmed or not all(trimmed):
+        raise ValueError("a column of the export needs a name")
+    return trimmed
+
+
+Names = Annotated[str | tuple[str, ...], AfterValidator(_without_blanks)]
+"""An export's column, or several: the first of them that a row fills counts."""
+
+Mark = Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"[^\r\n\x00]")]
 
 
 class Strict(BaseModel):
@@ -45,41 +70,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Cancellation(Strict):
-    """What marks an invoice as cancelled."""
+class Layout(Strict):
+    """How a file is laid out, as far as the file itself doesn't say it."""
 
-    invoice_prefix: Annotated[str, StringConstraints(min_length=1)]
-
-
-class SourceProfile(Strict):
-    """One kind of export."""
-
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
-    description: str
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"[^\"\r\n\x00]")] = ","
+    quote: Mark | Literal[""] = Field(default='"', description="Empty where quotes are characters like any other.")
+    escape: Mark | None = Field(default=None, description="What a quote is escaped by, where it isn't doubled.")
     encodings: tuple[str, ...] = Field(default=("utf-8",), min_length=1, description="Tried in this order.")
-    columns: dict[str, Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]] = Field(
-        description="Order line column: the export's column."
-    )
-    date_formats: tuple[Annotated[str, AfterValidator(checked_format)], ...] = Field(
-        min_length=1, description="strptime formats; a value that two of them read differently is ambiguous."
-    )
-    time_zone: str = Field(
-        description="IANA name of the shop's time zone; times are kept as the shop's clock had them."
-    )
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
-    cancellation: Cancellation | None = None
-    non_product_codes: tuple[str, ...] = Field(
-        default=(), description="Upper case; a trailing * stands for any ending."
-    )
-    missing_country: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
-        default="Unspecified", description="The label of lines without a country."
-    )
-    overlap: Literal["replace", "append"] = Field(
-        default="replace",
-        description="replace: a later load's invoice replaces the earlier one; append: exports cut invoices in two.",
-    )
-    repeats: Literal["keep", "drop"] = Field(default="keep", description="What to do with exact repeats inside a file.")
+    sheet: Name | None = Field(default=None, description="Of an Excel workbook with several.")
+    records: Name | None = Field(default=None, description="Where in a JSON document the list of rows is: a.b.")
 
     @field_validator("encodings")
     @classmethod
@@ -97,6 +96,92 @@ class SourceProfile(Strict):
                 )
         return tuple(codecs.lookup(encoding).name for encoding in encodings)
 
+
+class Numbers(Strict):
+    """How an export writes numbers."""
+
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", ".", ",", " ", "'", "\u00a0", "\u202f"] = Field(
+        default="", description="Between groups of three digits, where the export has them."
+    )
+    signs: tuple[Name, ...] = Field(default=(), description="Currency signs before or after a number.")
+    parentheses: bool = Field(default=False, description="(1.00) is -1.00.")
+
+    @model_validator(mode="after")
+    def _two_marks(self) -> Self:
+        if self.decimal == self.thousands:
+            raise ValueError(f"{self.decimal!r} can't be both the decimal and the thousands mark")
+        return self
+
+
+class Cancellation(Strict):
+    """What marks an invoice, or a line of it, as cancelled: any of these."""
+
+    invoice_prefix: Annotated[str, StringConstraints(min_length=1)] | None = None
+    statuses: tuple[Name, ...] = Field(default=(), description="Texts of the column status, in any case.")
+    negative_amount: bool = Field(default=False, description="The price or total is negative, not the quantity.")
+    quantities: Literal["negative", "positive"] = Field(
+        default="negative", description="How the export writes the quantity of what was cancelled."
+    )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not (self.invoice_prefix or self.statuses or self.negative_amount):
+            raise ValueError("one of invoice_prefix, statuses and negative_amount must say what marks a cancellation")
+        return self
+
+
+class Lookup(Layout):
+    """A second file in which columns of a line are looked up: prices of products, or the heads of orders."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[^/\\\x00]+$")] = Field(
+        description="Its name. It lies beside the export, and is kept with it, or beside the profile."
+    )
+    by: Name = Field(description="The export's column whose value is looked up.")
+    key: Name = Field(description="The second file's column in which it stands, once.")
+    columns: dict[str, Names] = Field(description="Order line column: the second file's column.", min_length=1)
+
+
+class SourceProfile(Layout):
+    """One kind of export."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+    description: str
+    extends: str | None = Field(default=None, description="The shipped profile whose keys hold where this has none.")
+    columns: dict[str, Names] = Field(description="Order line column: the export's column.")
+    defaults: dict[str, Annotated[str, StringConstraints(min_length=1)]] = Field(
+        default_factory=dict, description="Order line column: what it is where the export doesn't say it."
+    )
+    carry_down: tuple[str, ...] = Field(
+        default=(), description="Order line columns that only the first row of an invoice has."
+    )
+    lookups: tuple[Lookup, ...] = ()
+    numbers: Numbers = Numbers()
+    date_formats: tuple[Annotated[str, AfterValidator(checked_format)], ...] = Field(
+        min_length=1, description="strptime formats; a value that two of them read differently is ambiguous."
+    )
+    time_zone: str = Field(description="IANA name of the time zone that the export's times are in.")
+    reporting_time_zone: str | None = Field(
+        default=None, description="The zone by whose clock days and months are told; time_zone if left out."
+    )
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+    cancellation: Cancellation | None = None
+    not_sold: tuple[Name, ...] = Field(
+        default=(), description="Texts of the column status that mean that nothing was sold: never paid, called off."
+    )
+    non_product_codes: tuple[str, ...] = Field(
+        default=(), description="Upper case; a trailing * stands for any ending."
+    )
+    missing_country: Annotated[str, StringConstraints(min_length=1, max_length=100)] = Field(
+        default="Unspecified", description="The label of lines without a country."
+    )
+    overlap: Literal["replace", "append"] = Field(
+        default="replace",
+        description="replace: a later load's invoice replaces the earlier one; append: exports cut invoices in two.",
+    )
+    repeats: Literal["keep", "drop"] = Field(default="keep", description="What to do with exact repeats inside a file.")
+    folder: Path | None = Field(default=None, description="Where the profile was read from; not for the YAML file.")
+
     @field_validator("non_product_codes")
     @classmethod
     def _as_lines_have_them(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,39 +190,87 @@ class SourceProfile(Strict):
                 raise ValueError(f"{code!r} fits no line, for product codes are trimmed and in upper case")
         return codes
 
-    @field_validator("time_zone")
+    @field_validator("time_zone", "reporting_time_zone")
     @classmethod
-    def _known_time_zone(cls, time_zone: str) -> str:
-        if time_zone not in available_timezones():
+    def _known_time_zone(cls, time_zone: str | None) -> str | None:
+        if time_zone is not None and time_zone not in available_timezones():
             raise ValueError(f"unknown time zone {time_zone!r}")
-        ZoneInfo(time_zone)
         return time_zone
 
     @model_validator(mode="after")
-    def _maps_an_order_line(self) -> "SourceProfile":
-        unknown = sorted(set(self.columns) - set(RAW_COLUMNS))
-        if unknown:
-            raise ValueError(
-                f"columns: {unknown[0]!r} is no column of an order line; those are {', '.join(RAW_COLUMNS)}"
-            )
-        missing = sorted(set(RAW_COLUMNS) - OPTIONAL_COLUMNS - set(self.columns))
+    def _maps_an_order_line(self) -> Self:
+        looked_up = [column for lookup in self.lookups for column in lookup.columns]
+        for key, columns in (
+            ("columns", self.columns),
+            ("defaults", self.defaults),
+            ("carry_down", self.carry_down),
+            ("lookups", looked_up),
+        ):
+            unknown = sorted(set(columns) - {*RAW_COLUMNS, *FURTHER_COLUMNS})
+            if unknown:
+                raise ValueError(
+                    f"{key}: {unknown[0]!r} is no column of an order line; those are {', '.join(RAW_COLUMNS)}; "
+                    f"and, for what they are made from, {', '.join(FURTHER_COLUMNS)}"
+                )
+        said = {*self.columns, *self.defaults, *looked_up}
+        missing = sorted(
+            set(RAW_COLUMNS) - OPTIONAL_COLUMNS - said - ({"unit_price"} if "line_total" in said else set())
+        )
         if missing:
             raise ValueError(f"columns: {missing[0]!r} is not mapped")
-        twice = sorted({name for name in self.columns.values() if list(self.columns.values()).count(name) > 1})
+        names = [name for column in self.columns for name in self.names_of(column)]
+        twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"columns: the export's column {twice[0]!r} is mapped twice")
+        cancelling = self.cancellation.statuses if self.cancellation else ()
+        if (cancelling or self.not_sold) and "status" not in said:
+            raise ValueError("columns: 'status' is not mapped, and cancellation or not_sold look at it")
         return self
+
+    def names_of(self, column: str) -> tuple[str, ...]:
+        """The export's columns that an order line column may come from, best first; empty where it isn't mapped."""
+        names = self.columns.get(column, ())
+        return (names,) if isinstance(names, str) else names
+
+    @property
+    def needed(self) -> list[tuple[str, ...]]:
+        """What a header must have: one of the names of each column that nothing else says, and what look-ups need."""
+        elsewhere = {*self.defaults, *(column for lookup in self.lookups for column in lookup.columns)}
+        mapped = [self.names_of(column) for column in self.columns if column not in elsewhere]
+        return [*mapped, *((lookup.by,) for lookup in self.lookups)]
 
     def matches(self, header: list[str]) -> bool:
         """Whether an export with this header is of this kind."""
-        return set(self.columns.values()) <= set(header)
+        there = set(header)
+        return all(there & set(names) for names in self.needed)
+
+    @property
+    def clock(self) -> str:
+        """The time zone that invoiced_at is told in."""
+        return self.reporting_time_zone or self.time_zone
 
 
-def read_profile(path: Path) -> SourceProfile:
-    """The profile in a YAML file.
+def read_profile(path: Path, shipped: Path | None = None) -> SourceProfile:
+    """The profile in a YAML file; what it extends is looked for in the folder `shipped`.
 
     Raises BadInput, naming the file and the key, where it isn't one.
     """
+    content = _read_mapping(path)
+    base = content.get("extends")
+    if shipped and isinstance(base, str):
+        if not (shipped / f"{base}.yaml").is_file():
+            known = ", ".join(sorted(other.stem for other in shipped.glob("*.yaml")))
+            raise BadInput(f"{path}: extends: no profile {base!r} is shipped; those are {known}")
+        content = _read_mapping(shipped / f"{base}.yaml") | content
+    try:
+        return SourceProfile.model_validate(content | {"folder": path.parent})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise BadInput(f"{path}: {key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _read_mapping(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
@@ -145,9 +278,4 @@ def read_profile(path: Path) -> SourceProfile:
         raise BadInput(f"{path}: not a readable YAML file: {error}") from error
     if not isinstance(content, dict):
         raise BadInput(f"{path}: a source profile is a mapping of keys to values")
-    try:
-        return SourceProfile.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{path}: {key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}") from error
+    return content

@@ -6,12 +6,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from retail_pipeline.intake.inspection import Inspection, Inspector, chunks_of, load_id_of, safe_file_name
+from retail_pipeline.intake.inspection import Inspection, Inspector, chunks_of, encoding_of, load_id_of, safe_file_name
+from retail_pipeline.intake.lookups import files_beside
 from retail_pipeline.intake.reader import verify
 from retail_pipeline.sources import SourceProfile
 from retail_pipeline.warehouse import ledger
@@ -38,6 +39,8 @@ def land(warehouse: Warehouse, path: Path, profile: SourceProfile) -> Landing:
     rejected when it is loaded.
     """
     with arriving(warehouse) as folder:
+        for beside in files_beside(path, profile):  # what it is looked up in is kept with it
+            shutil.copyfile(beside, folder / beside.name)
         return land_arrived(warehouse, Path(shutil.copyfile(path, folder / safe_file_name(path.name))), profile)
 
 
@@ -64,8 +67,9 @@ def land_arrived(warehouse: Warehouse, file: Path, profile: SourceProfile) -> La
     inspection = inspector.finish()
     with file.open("rb") as arrived:
         os.fsync(arrived.fileno())
-    verify(file, profile, inspection.encoding)
-    return _enter(warehouse, file.parent, file.name, inspection, profile)
+    encoding = inspection.encoding or encoding_of(file, profile.encodings)
+    verify(file, profile, encoding)
+    return _enter(warehouse, file.parent, file.name, replace(inspection, encoding=encoding), profile)
 
 
 def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:

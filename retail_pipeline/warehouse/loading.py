@@ -121,7 +121,7 @@ def _insert_batches(
     load_id, figures = entry["load_id"], Figures()
     path = landed_file(warehouse, load_id, entry["file_name"])
     for text in read_batches(path, profile, entry["encoding"], warehouse.settings.batch_rows):
-        typed = type_batch(text.frame, profile)
+        typed = type_batch(text.frame, profile, text.date_formats)
         raw = text.frame[["line_no", *RAW_COLUMNS, "extra"]]
         bulk.insert(connection, raw_order_lines, _arrow(raw), {"load_id": load_id})
         line_constants = {"load_id": load_id, "source": profile.name, "currency": profile.currency}

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retail_pipeline.errors import BadFile
-from retail_pipeline.intake.inspection import CHUNK_BYTES, Inspection, Inspector, inspect, load_id_of
+from retail_pipeline.intake.inspection import CHUNK_BYTES, Inspection, Inspector, encoding_of, inspect, load_id_of
 
 BOTH = ("utf-8", "cp1252")
 DIGEST = hashlib.sha256(b"").hexdigest()
@@ -111,22 +111,34 @@ def test_an_empty_file_is_refused():
     assert refusal(b"") == "sales.csv: the file is empty"
 
 
+@pytest.mark.parametrize("content", [b"%PDF-1.7\n", b"{\\rtf1 sales}", b"PARE....PARE"])
+def test_a_file_that_holds_no_table_is_refused_by_what_it_is(content):
+    assert refusal(content).endswith("; export it as CSV, Excel, Parquet or JSON")
+
+
 @pytest.mark.parametrize(
-    ("content", "what"),
+    "content",
     [
-        (zipped("a.csv"), "a ZIP archive or an Excel workbook"),
-        (zipped("xl/workbook.xml"), "a ZIP archive or an Excel workbook"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Excel workbook"),
-        (b"%PDF-1.7\n", "a PDF document"),
-        (gzip.compress(b"a,b\n", mtime=0), "gzip-compressed"),
-        (lzma.compress(b"a,b\n"), "xz-compressed"),
-        (b"PAR1....PAR1", "a Parquet file"),
-        ("a,b".encode("utf-16"), "UTF-16 text"),
-        ("\ufeffa,b".encode("utf-16-be"), "UTF-16 text"),
+        *[zipped("a.csv"), zipped("xl/workbook.xml"), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"PAR1....PAR1"],
+        *[gzip.compress(b"a,b\n", mtime=0), lzma.compress(b"a,b\n")],
     ],
 )
-def test_a_file_that_is_not_text_is_refused_by_what_it_is(content, what):
-    assert refusal(content) == f"sales.csv: is {what}, not a text file; export it as CSV in UTF-8"
+def test_the_bytes_of_a_packed_or_binary_file_have_no_encoding(content):
+    assert look(content) == Inspection(hashlib.sha256(content).hexdigest(), len(content), None)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+def test_utf16_says_by_its_mark_what_it_is_whatever_the_source_expects(encoding):
+    content = "\ufeffcafé\n漢字".encode("utf-16-be") if encoding == "utf-16-be" else "café\n漢字".encode(encoding)
+    assert look(content[:3], content[3:]).encoding == "utf-16"
+    assert refusal(content + "\0".encode("utf-16-be")).endswith("holds a NUL character, so it is no text file")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lzma.compress], ids=["plain", "gzip", "xz"])
+def test_the_encoding_of_a_packed_text_is_that_of_what_is_in_it(tmp_path, pack):
+    path = tmp_path / "sales.csv"
+    path.write_bytes(pack("a,b\ncafé,1\n".encode("cp1252")))
+    assert encoding_of(path, BOTH) == "cp1252"
 
 
 def test_utf16_without_a_byte_order_mark_is_refused_for_its_nul_bytes():
@@ -154,7 +166,7 @@ def test_any_bytes_in_any_chunks_are_either_told_or_refused(chunks):
     except BadFile:
         return
     content = b"".join(chunks)
-    content.decode(inspection.encoding)
+    content.decode(inspection.encoding or "latin-1")
     assert inspection.sha256 == hashlib.sha256(content).hexdigest()
 
 

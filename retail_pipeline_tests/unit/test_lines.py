@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retail_pipeline.intake.lines import AMOUNT, LONGEST, QUANTITY, UNIT_PRICE, TypedBatch, type_batch
+from retail_pipeline.intake.lines import LONGEST, TypedBatch, type_batch
+from retail_pipeline.intake.money import AMOUNT, QUANTITY, UNIT_PRICE
 from retail_pipeline.intake.reader import TEXT
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue, SourceProfile
 

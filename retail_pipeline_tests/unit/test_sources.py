@@ -95,7 +95,7 @@ def test_a_profile_need_not_say_what_is_usual(tmp_path):
             {"cancellation": {"invoice_prefix": ""}},
             "cancellation.invoice_prefix: String should have at least 1 character",
         ),
-        ({"cancellation": {"prefix": "C"}}, "cancellation.invoice_prefix: Field required"),
+        ({"cancellation": {"prefix": "C"}}, "cancellation.prefix: Extra inputs are not permitted"),
         ({"non_product_codes": ["POST", 7]}, "non_product_codes.1: Input should be a valid string"),
         ({"overlap": "merge"}, "overlap: Input should be 'replace' or 'append'"),
         ({"repeats": "once"}, "repeats: Input should be 'keep' or 'drop'"),
@@ -135,7 +135,7 @@ def test_every_column_that_an_order_line_needs_must_be_mapped(tmp_path, column):
 
 def test_a_column_of_the_export_needs_a_name(tmp_path):
     path = write(tmp_path, columns=MINIMAL["columns"] | {"country": " "})
-    assert refusal(path) == "till.yaml: columns.country: String should have at least 1 character"
+    assert refusal(path) == "till.yaml: columns.country: a column of the export needs a name"
 
 
 def test_blanks_around_a_column_name_do_not_count_in_a_profile_as_they_do_not_in_a_header(tmp_path):
@@ -207,7 +207,7 @@ def test_a_non_product_code_that_no_line_can_have_is_refused(tmp_path, code):
     "format",
     [
         *("%Y-%m-%d", "%d.%m.%y %H:%M", "%m/%d/%Y %I:%M %p", "%Y%m%d%H%M%S", "%Y-%m-%dT%H:%M:%S.%f"),
-        *("%d %b %Y", "%B %d, %Y", "%d/%m/%Y"),
+        *("%d %b %Y", "%B %d, %Y", "%d/%m/%Y", "%Y-%m-%dT%H:%M:%S%z"),
     ],
 )
 def test_a_date_format_that_tells_the_day_is_taken(tmp_path, format):
@@ -218,7 +218,6 @@ def test_a_date_format_that_tells_the_day_is_taken(tmp_path, format):
     ("format", "complaint"),
     [
         ("%Y-%m-%d %Q", "'%Q' is none of " + ", ".join(DIRECTIVES)),
-        ("%Y-%m-%d %z", "'%z' is none of " + ", ".join(DIRECTIVES)),
         ("%Y-%m-%d %Z", "'%Z' is none of " + ", ".join(DIRECTIVES)),
         ("%x", "'%x' is none of " + ", ".join(DIRECTIVES)),
         ("%Y-%j", "'%j' is none of " + ", ".join(DIRECTIVES)),
@@ -322,7 +321,7 @@ def test_a_file_is_recognised_in_each_encoding_of_the_known_sources(tmp_path, en
     [
         (b"", ": the file is empty"),
         (b"\n \n", ": no header line: the file is blank"),
-        (b"PK\x03\x04", ": is a ZIP archive or an Excel workbook, not a text file; export it as CSV in UTF-8"),
+        (b"PK\x03\x04", ": is a damaged zip archive or workbook: File is not a zip file"),
         (b"a\0b", ", line 1: holds a NUL byte, so it is no text file"),
         (b"a,b\n1,2", ", line 1: no known source has these columns: a, b; name one with --source"),
     ],

@@ -1,0 +1,77 @@
+"""What every format makes of a file: a table, read in batches of text of bounded size."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+BATCH_BYTES = 32 << 20
+"""A batch ends here even if its rows are few, so that long rows don't make memory grow."""
+
+FIELD_CHARACTERS = 1 << 20
+"""The longest field that is read: beyond it, a quote was never closed rather than a text that long."""
+
+DIGITS = 40
+"""Places before or after the point beyond which a number is left in scientific notation, where it is no amount."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a table, in the order of the file.
+
+    `columns` are texts by name, all of the same length. `file_lines` says where each row is in the file: the line,
+    the row of the sheet, or the number of the record. `bytes_read` is how far into the file the rows reach. By row, if
+    any has them: `misfit` is `too_few_columns`, `too_many_columns` or None, `surplus` what the header has no name for.
+    """
+
+    columns: Mapping[str, Sequence[str] | pa.Array]
+    file_lines: np.ndarray
+    bytes_read: int
+    misfit: Sequence[str | None] | None = None
+    surplus: Sequence[Mapping[str, str]] | None = None
+
+
+class Table(Protocol):
+    """A file that is open. `header_line` is where the header stands, None in formats that have no such line."""
+
+    header: list[str]
+    header_line: int | None
+    has_typed_dates: bool
+    """Whether the format itself knows dates: then they are given in ISO 8601, whatever the source's dates look like."""
+
+    def batches(self, batch_rows: int) -> Iterator[Rows]:
+        """All rows in batches of at most so many; raises BadFile where the file stops being readable."""
+        ...
+
+    def verify(self) -> None:
+        """Reads to the end; raises BadFile where the file stops being readable."""
+        ...
+
+
+def place_name(place: int) -> str:
+    """What a column without a name is called."""
+    return f"column {place + 1}"
+
+
+def named(header: Sequence[str]) -> list[str]:
+    """A header without blanks around names and without nameless columns."""
+    return [name.strip() or place_name(place) for place, name in enumerate(header)]
+
+
+def plain_number(number: Decimal) -> str:
+    """A number's digits without an exponent and without an empty fraction: 17850, never 17850.0 or 1.785E4."""
+    if not number.is_finite() or abs(number.adjusted()) > DIGITS:
+        return str(number)
+    text = f"{number:f}"
+    return re.sub(r"\.?0*$", "", text) if "." in text else text
+
+
+def plain_float(number: float) -> str:
+    """A double in the fifteen digits that spreadsheets show, without an exponent."""
+    if number.is_integer() and abs(number) < 1e15:
+        return str(int(number))
+    return plain_number(Decimal(f"{number:.15g}"))
