@@ -31,11 +31,8 @@ def priced(
     price is what a unit came to, rounded to four decimals.
     """
     texts = {column: plain(texts[column], profile.numbers) for column in ("quantity", *_MONEY) if column in texts}
-    if not_sold is not None:  # what was called off may come without a price
-        texts = {
-            column: values.where(~(not_sold & (values == "").to_numpy(dtype=bool)), "0")
-            for column, values in texts.items()
-        }
+    if not_sold is not None:
+        texts |= _blanks_are_nothing(texts, not_sold)
     has_totals = "line_total" in texts
     quantity = exact("quantity", texts["quantity"], QUANTITY, reasons)
     price_needed = (texts["line_total"] == "") if has_totals else None
@@ -57,6 +54,20 @@ def priced(
 
 
 _MONEY = ("unit_price", "line_total", *DEDUCTIONS)
+
+
+def _blanks_are_nothing(texts: dict[str, pd.Series], which: np.ndarray) -> dict[str, pd.Series]:
+    """What was called off may come without a quantity and without a price."""
+    quantity, price = texts["quantity"], texts["unit_price"]
+    unpriced = which & (price == "").to_numpy(dtype=bool)
+    money = "unit_price"
+    if "line_total" in texts:
+        money = "line_total"
+        unpriced &= (texts[money] == "").to_numpy(dtype=bool)
+    return {
+        "quantity": quantity.where(~(which & (quantity == "").to_numpy(dtype=bool)), "0"),
+        money: texts[money].where(~unpriced, "0"),
+    }
 
 
 def returned(

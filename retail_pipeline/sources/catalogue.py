@@ -12,6 +12,8 @@ SHIPPED = Path(__file__).parent
 class SourceCatalogue:
     """Profiles by name; a profile in `own_folder` takes the place of a shipped one of the same name."""
 
+    shipped = SHIPPED
+
     def __init__(self, own_folder: Path | None = None):
         self._profiles: dict[str, SourceProfile] = {}
         for folder in filter(None, (SHIPPED, own_folder)):

@@ -152,6 +152,9 @@ class SourceProfile(Layout):
     defaults: dict[str, Annotated[str, StringConstraints(min_length=1)]] = Field(
         default_factory=dict, description="Order line column: what it is where the export doesn't say it."
     )
+    optional: tuple[str, ...] = Field(
+        default=(), description="Order line columns whose column some exports of this kind lack."
+    )
     carry_down: tuple[str, ...] = Field(
         default=(), description="Order line columns that only the first row of an invoice has."
     )
@@ -203,6 +206,7 @@ class SourceProfile(Layout):
         for key, columns in (
             ("columns", self.columns),
             ("defaults", self.defaults),
+            ("optional", self.optional),
             ("carry_down", self.carry_down),
             ("lookups", looked_up),
         ):
@@ -218,7 +222,9 @@ class SourceProfile(Layout):
         )
         if missing:
             raise ValueError(f"columns: {missing[0]!r} is not mapped")
-        names = [name for column in self.columns for name in self.names_of(column)]
+        names = [
+            self.names_of(column)[0] for column in self.columns
+        ]  # what stands in for one may have a use of its own
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"columns: the export's column {twice[0]!r} is mapped twice")
@@ -235,7 +241,7 @@ class SourceProfile(Layout):
     @property
     def needed(self) -> list[tuple[str, ...]]:
         """What a header must have: one of the names of each column that nothing else says, and what look-ups need."""
-        elsewhere = {*self.defaults, *(column for lookup in self.lookups for column in lookup.columns)}
+        elsewhere = {*self.defaults, *self.optional, *(column for lookup in self.lookups for column in lookup.columns)}
         mapped = [self.names_of(column) for column in self.columns if column not in elsewhere]
         return [*mapped, *((lookup.by,) for lookup in self.lookups)]
 

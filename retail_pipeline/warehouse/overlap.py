@@ -26,6 +26,7 @@ SAME_LINE = (
     "invoiced_at",
     "customer_id",
     "country",
+    "invoice_line",
 )
 """What two lines of a file have in common when one repeats the other."""
 

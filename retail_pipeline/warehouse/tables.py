@@ -57,7 +57,7 @@ loads = Table(
     _described("source", CODE, "The source profile by which the file is read."),
     _described("file_name", String(255), "The file's name as it was handed in."),
     _described("file_bytes", BigInteger, "The file's size in bytes."),
-    _described("encoding", String(32), "The encoding that the file was found to be in."),
+    _described("encoding", String(32), "The encoding of the file's text, or its format where it is none: excel."),
     _described(
         "status",
         String(16),
@@ -112,6 +112,13 @@ raw_order_lines = Table(
 )
 
 
+def _own_number() -> Column:
+    """Last in each table that has order lines: tables made before it was known had no place for it but the end."""
+    return _described(
+        "invoice_line", CODE, "The line's own number in its invoice, where the export has one.", nullable=True
+    )
+
+
 def _order_line_columns() -> list[Column]:
     """An order line's columns, once for the lines that count and once for those that were superseded."""
     return [
@@ -137,6 +144,7 @@ order_lines = Table(
     "order_lines",
     metadata,
     *_order_line_columns(),
+    _own_number(),
     Index("ix_order_lines_invoice", "source", "invoice_no"),
     Index("ix_order_lines_customer_product", "source", "customer_id", "product_code", "kind", "invoice_date"),
     Index("ix_order_lines_day", "invoice_date", "load_id", "line_no"),
@@ -157,6 +165,7 @@ superseded_lines = Table(
         LOAD_ID,
         "The load that took the line's place first; another than superseded_by if that lost it again.",
     ),
+    _own_number(),
     Index("ix_superseded_lines_invoice", "source", "invoice_no"),
     Index("ix_superseded_lines_superseded_by", "superseded_by"),
     Index("ix_superseded_lines_first_superseded_by", "first_superseded_by"),
@@ -175,6 +184,30 @@ quarantined_lines = Table(
     _described("amount", AMOUNT, "quantity × unit_price, where both can be told.", nullable=True),
     _described("status", String(16), "held: waits for a correction."),
     comment="Rows that can't be order lines, with the reasons and the money held back. One row per such row.",
+    **MYSQL,
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    _described("load_id", LOAD_ID, "The load whose row is corrected.", primary_key=True),
+    _described("line_no", Integer, "Data row of the file, counted from 1.", primary_key=True, autoincrement=False),
+    _described("column_name", CODE, "The column whose text is corrected.", primary_key=True),
+    _described(
+        "correction_no",
+        BigInteger,
+        "Counts the files of corrections; of several for a text, the last one holds.",
+        primary_key=True,
+        autoincrement=False,
+    ),
+    _described("old_text", RAW_TEXT, "What it was before."),
+    _described("new_text", RAW_TEXT, "What it is instead."),
+    _described("corrected_by", String(200), "Who said so."),
+    _described("corrected_at", INSTANT, "When (UTC)."),
+    _described("file_name", String(255), "The file that said so."),
+    _described("sha256", String(64), "SHA-256 of that file's bytes."),
+    _described("is_applied", Boolean, "Whether the load was loaded with it."),
+    comment="The trail of corrections: who said what and when. One row per text that somebody corrected.",
     **MYSQL,
 )
 
@@ -254,6 +287,7 @@ lines_before = Table(
     _described("version", BigInteger, "warehouse_state.version of the change.", primary_key=True, autoincrement=False),
     *_order_line_columns(),
     _described("first_superseded_by", LOAD_ID, "As in superseded_lines; empty for a line that counted."),
+    _own_number(),
     Index("ix_lines_before_invoice", "source", "invoice_no"),
     comment="The lines of changed invoices as they were before the change: what a refresh subtracts.",
     **MYSQL,
