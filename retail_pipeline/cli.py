@@ -31,15 +31,19 @@ def main() -> None:
 @main.command()
 @click.argument("files", nargs=-1, metavar="[FILE]...", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--source", metavar="NAME", help="The kind of export; told from the columns where it is left out.")
-def ingest(files: tuple[Path, ...], source: str | None) -> None:
+@click.option("--by", metavar="NAME", help="Who answers for corrections; the user of this machine if left out.")
+def ingest(files: tuple[Path, ...], source: str | None, by: str | None) -> None:
     """Load export files, check them and refresh the marts.
+
+    A FILE may also be one that `retail quarantine --output` wrote and somebody corrected: its rows take the place of
+    those in quarantine.
 
     Files that were ingested before are left alone, whatever they are called. Without a FILE, what an interrupted run
     left behind is finished.
     """
     from retail_pipeline.ingestion import ingest_files
 
-    sys.exit(ingest_files(files, source))
+    sys.exit(ingest_files(files, source, by))
 
 
 @main.group(invoke_without_command=True)
@@ -64,14 +68,36 @@ def loads_revert(load_id: str) -> None:
     sys.exit(revert_load(load_id))
 
 
+@loads.command("reload")
+@click.argument("load_id")
+@click.option("--source", metavar="NAME", help="Read it as another kind of export than before.")
+def loads_reload(load_id: str, source: str | None) -> None:
+    """Load a file again, from the copy that was kept: by its source's profile as it is now.
+
+    Corrections of its rows stay.
+    """
+    from retail_pipeline.ingestion import reload_load
+
+    sys.exit(reload_load(load_id, source))
+
+
 @main.command()
 @click.argument("load_id")
-@click.option("--output", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write a CSV file.")
-def quarantine(load_id: str, output: Path | None) -> None:
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a .csv or .xlsx file; corrected, it can be ingested.",
+)
+@click.option("--trail", is_flag=True, help="Show what was corrected, by whom and when.")
+def quarantine(load_id: str, output: Path | None, trail: bool) -> None:
     """Show the rows of a load that are held back, with the reasons."""
-    from retail_pipeline.reports import print_quarantine
+    from retail_pipeline.reports import print_quarantine, print_trail
 
-    print_quarantine(load_id, output)
+    if trail:
+        print_trail(load_id)
+    else:
+        print_quarantine(load_id, output)
 
 
 @main.command()

@@ -1,5 +1,6 @@
-"""What `retail ingest`, `retail loads revert` and `retail marts refresh` do: change the tables, say what came of it."""
+"""What `retail ingest`, `retail loads revert|reload` and `retail marts refresh` do, and what they say of it."""
 
+import getpass
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,14 +12,15 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.intake.corrections import is_one
 from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
 from retail_pipeline.reports import say_checks, say_loads
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.landing import land
+from retail_pipeline.warehouse import Warehouse, correcting, ledger
+from retail_pipeline.warehouse.landing import land, read_anew
 from retail_pipeline.warehouse.loading import Progress as LoadProgress
 from retail_pipeline.warehouse.loading import revert
 from retail_pipeline.warehouse.migrations import ensure_current
@@ -27,19 +29,21 @@ if TYPE_CHECKING:
     from retail_pipeline.defs.runs import RunOutcome
 
 
-def ingest_files(files: Sequence[Path], source: str | None = None) -> int:
+def ingest_files(files: Sequence[Path], source: str | None = None, by: str | None = None) -> int:
     """Lands files and loads what isn't in the tables yet; returns the exit status.
 
+    Among them may be files of corrections, which `by` answers for: the user of this machine if nobody else is named.
     A file that can't be used is told on standard error and doesn't keep the others back.
     """
     settings = Settings()
     warehouse = Warehouse(settings)
     ensure_current(warehouse)
-    landed, problems = _land(warehouse, files, source)
+    landed, problems = _land(warehouse, files, source, by or getpass.getuser())
     with warehouse.reading() as connection:
-        entries = ledger.entries(connection, landed if files else ledger.waiting(connection))
+        corrected = correcting.waiting(connection)
+        entries = ledger.entries(connection, landed if files else [*ledger.waiting(connection), *corrected])
         unchecked = ledger.unchecked(connection)
-    pending = [entry["load_id"] for entry in entries if entry["status"] != "loaded"]
+    pending = [entry["load_id"] for entry in entries if entry["status"] != "loaded" or entry["load_id"] in corrected]
     for entry in entries:
         if entry["load_id"] not in pending and len(entries) <= 10:
             click.echo(f"{entry['file_name']}: nothing new, its bytes are load {entry['load_id']}")
@@ -83,16 +87,41 @@ def revert_load(load_id: str) -> int:
     return refresh_marts()
 
 
-def _land(warehouse: Warehouse, files: Sequence[Path], source: str | None) -> tuple[list[str], list[BadInput]]:
+def reload_load(load_id: str, source: str | None) -> int:
+    """Runs a load again by its profile as it is now, or by another, from the file as it was kept; the exit status."""
+    settings = Settings()
+    warehouse = Warehouse(settings)
+    ensure_current(warehouse)
+    sources = SourceCatalogue(settings.sources_folder)
+    with warehouse.reading() as connection:
+        name = source or ledger.entry(connection, load_id)["source"]
+    read_anew(warehouse, load_id, sources.get(name))
+    return _run_ingest(settings, warehouse, [load_id])
+
+
+def _land(warehouse: Warehouse, files: Sequence[Path], source: str | None, by: str) -> tuple[list[str], list[BadInput]]:
+    """Loads that the files are, or are corrections of, and what is wrong with those that can't be used."""
     sources = SourceCatalogue(warehouse.settings.sources_folder)
     landed, problems = [], []
     for path in files:
         try:
+            if is_one(path):
+                landed += _correct(warehouse, path, sources, by)
+                continue
             profile = sources.get(source) if source else recognise(path, sources)
             landed.append(land(warehouse, path, profile).load_id)
         except BadInput as problem:
             problems.append(problem)
     return landed, problems
+
+
+def _correct(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str) -> list[str]:
+    correction = correcting.take_in(warehouse, path, sources, by)
+    for load_id, count in correction.rows_by_load.items():
+        click.echo(f"{path.name}: {count:,} rows of {load_id} corrected by {by}")
+    if correction.rows_unchanged:
+        click.echo(f"{path.name}: {correction.rows_unchanged:,} rows are as they were")
+    return list(correction.rows_by_load)
 
 
 def _run_ingest(settings: Settings, warehouse: Warehouse, pending: list[str]) -> int:

@@ -1,6 +1,5 @@
 """What the command line shows of loads, quarantine, checks and sources."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.table import Table
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, api_keys, ledger
+from retail_pipeline.warehouse.correcting import hand_out, trail
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.tables import quarantined_lines
 
@@ -51,23 +51,36 @@ def print_loads() -> None:
 
 
 def print_quarantine(load_id: str, output: Path | None) -> None:
-    """The rows of a load that are held back, on the screen or in a CSV file."""
+    """The rows of a load that are held back, on the screen or in a file for correction."""
+    warehouse = open_warehouse()
+    if output:
+        count = hand_out(warehouse, load_id, SourceCatalogue(warehouse.settings.sources_folder), output)
+        click.echo(f"{count} rows written to {output}")
+        return
     shown = [column for column in quarantined_lines.columns if column.name != "load_id"]
-    with open_warehouse().reading() as connection:
+    with warehouse.reading() as connection:
         ledger.entry(connection, load_id)
         query = sa.select(*shown).where(quarantined_lines.c.load_id == load_id).order_by(quarantined_lines.c.line_no)
         rows = connection.execute(query).all()
-    header = [column.name for column in shown]
-    if output:
-        with output.open("w", newline="", encoding="utf-8-sig") as file:  # with a mark, so that Excel reads UTF-8
-            writer = csv.writer(file)
-            writer.writerow(header)
-            writer.writerows(rows)
-        click.echo(f"{len(rows)} rows written to {output}")
-    elif rows:
-        print_table(header, rows)
+    if rows:
+        print_table([column.name for column in shown], rows)
     else:
         click.echo(f"No row of {load_id} is in quarantine.")
+
+
+def print_trail(load_id: str) -> None:
+    """Who corrected what of a load, and when."""
+    with open_warehouse().reading() as connection:
+        ledger.entry(connection, load_id)
+        made = trail(connection, load_id)
+    if not made:
+        click.echo(f"Nobody corrected anything of {load_id}.")
+        return
+    columns = ("line_no", "column_name", "old_text", "new_text", "corrected_by", "file_name")
+    print_table(
+        ["corrected_at", *columns],
+        ([f"{row['corrected_at']:%Y-%m-%d %H:%M}", *map(row.get, columns)] for row in made),
+    )
 
 
 def print_sources() -> None:

@@ -43,7 +43,8 @@ def _told(path: Path, profile: SourceProfile, outcome: Outcome) -> list[str]:
             f"    {kind:<15}{count:>9,}   {outcome.amount_by_kind[kind]:>16,.2f}"
             for kind, count in outcome.rows_by_kind.most_common()
         ),
-        f"  quarantined   {outcome.rows_quarantined:>12,}   {outcome.amount_quarantined:>16,.2f}   {share:.2%} of the rows",
+        f"  quarantined   {outcome.rows_quarantined:>12,}   {outcome.amount_quarantined:>16,.2f}"
+        f"   {share:.2%} of the rows",
     ]
     for code, reason in sorted(outcome.reasons.items(), key=lambda item: -item[1].rows):
         said.append(f"    {code.replace('_', ' '):<40}{reason.rows:>9,}")

@@ -1,11 +1,12 @@
 """The made-up shop's orders as the platforms export them that the shipped sources are for."""
 
 import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -183,7 +184,7 @@ class Platform(NamedTuple):
     file_name: str
     header: tuple[str, ...]
     rows: Callable[[Sold], Iterator[Row]]
-    dialect: dict[str, object] = {}
+    dialect: Mapping[str, object] = MappingProxyType({})
 
 
 PLATFORMS = {

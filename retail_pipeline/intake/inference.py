@@ -1,6 +1,5 @@
 """Proposes a profile for a file of an unknown kind, from its header and values, and says how sure it is of what."""
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ import yaml
 
 from retail_pipeline.errors import BadFile
 from retail_pipeline.intake.formats import open_table
+from retail_pipeline.intake.formats.delimited import delimiter_of
 from retail_pipeline.intake.formats.kinds import BINARY
 from retail_pipeline.intake.inspection import encoding_of
 from retail_pipeline.sources import FURTHER_COLUMNS, RAW_COLUMNS, Layout
@@ -22,8 +22,6 @@ ENCODINGS = ("utf-8", "cp1252")
 SAMPLE_ROWS = 20_000
 """Rows that are looked at: enough for both of 1/2 and 13/2 to come up in any month's export."""
 
-DELIMITERS = (",", ";", "\t", "|")
-START_CHARACTERS = 1 << 16
 
 NAMES = {
     "invoice_no": r"invoice|order|receipt|transaction|bestell|rechnung|beleg|facture|commande|pedido|bon",
@@ -102,7 +100,7 @@ class Dates:
 def propose(path: Path) -> str:
     """A source profile as YAML text. Raises BadFile where the file is none that can be read."""
     encoding = encoding_of(path, ENCODINGS)
-    layout = Layout(delimiter=_delimiter(path, encoding)) if encoding not in BINARY else Layout()
+    layout = Layout(delimiter=delimiter_of(path, encoding)) if encoding not in BINARY else Layout()
     header, columns, rows, is_typed = _sample(path, layout, encoding)
     guesses = _assigned(columns)
     chosen = {role: guess.column for role, guess in guesses.items()}
@@ -144,21 +142,6 @@ def _sample(path: Path, layout: Layout, encoding: str) -> tuple[list[str], list[
             trimmed = values.str.strip()
             columns.append(Column(name, trimmed[trimmed != ""]))
         return table.header, columns, len(rows.file_lines) if rows else 0, table.has_typed_dates
-
-
-def _delimiter(path: Path, encoding: str) -> str:
-    """The mark that cuts all of the first lines into the same number of fields, more than one."""
-    found = {}
-    for mark in DELIMITERS:
-        try:
-            with open_table(path, Layout(delimiter=mark), encoding) as table:
-                if len(table.header) > 1:
-                    rows = next(table.batches(100), None)
-                    misfits = sum(misfit is not None for misfit in (rows.misfit or ())) if rows else 0
-                    found[mark] = (-misfits, len(table.header))
-        except (BadFile, csv.Error):
-            continue
-    return max(found, key=found.__getitem__, default=",")
 
 
 def _assigned(columns: Sequence[Column]) -> dict[str, Guess]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from retail_pipeline.errors import BadInput
 from retail_pipeline.intake.inspection import Inspection, Inspector, chunks_of, encoding_of, load_id_of, safe_file_name
 from retail_pipeline.intake.lookups import files_beside
 from retail_pipeline.intake.reader import verify
@@ -75,6 +76,22 @@ def land_arrived(warehouse: Warehouse, file: Path, profile: SourceProfile) -> La
 def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:
     """Where the landing store keeps a load's file: a folder per load, and in it the file under its own name."""
     return warehouse.landing_folder / load_id / file_name
+
+
+def read_anew(warehouse: Warehouse, load_id: str, profile: SourceProfile) -> None:
+    """Makes a load be read by a profile from now on; it has to be loaded again for that to count.
+
+    Raises BadFile, with nothing changed, where its file isn't of that source's form.
+    """
+    with warehouse.reading() as connection:
+        entry = ledger.entry(connection, load_id)
+    if entry["status"] == "reverted":
+        raise BadInput(f"{load_id} was taken back out; ingest its file again")
+    path = landed_file(warehouse, load_id, entry["file_name"])
+    encoding = encoding_of(path, profile.encodings)
+    verify(path, profile, encoding)
+    with warehouse.writing() as connection:
+        ledger.enter_to_be_loaded(connection, load_id, profile.name, encoding)
 
 
 def _enter(

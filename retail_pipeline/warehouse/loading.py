@@ -14,7 +14,7 @@ from retail_pipeline.errors import BadFile, BadInput
 from retail_pipeline.intake.lines import TypedBatch, type_batch
 from retail_pipeline.intake.reader import TextBatch, read_batches
 from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
-from retail_pipeline.warehouse import bulk, ledger, overlap
+from retail_pipeline.warehouse import bulk, correcting, ledger, overlap
 from retail_pipeline.warehouse.changes import Change
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.landing import landed_file
@@ -69,6 +69,7 @@ def load(
 ) -> None:
     """Reads a landed file into the tables, in place of whatever an earlier run of the same load left there.
 
+    Rows that somebody corrected are loaded as corrected; raw_order_lines keeps what the file says.
     All of it becomes visible in one transaction. Raises BadFile, with the tables as they were and the reason in the
     ledger, where the file can't be read to its end.
     """
@@ -79,6 +80,7 @@ def load(
             figures = _insert_batches(warehouse, connection, entry, profile, progress)
             figures.rows_repeated = overlap.repeated_rows(connection, load_id)
             ledger.enter_loaded(connection, load_id, run_id, asdict(figures) | {"currency": profile.currency})
+            correcting.enter_applied(connection, load_id)
             change.note(figures.rows_read)
             if profile.repeats == "drop":
                 overlap.drop_repeats(connection, load_id)
@@ -120,8 +122,9 @@ def _insert_batches(
 ) -> Figures:
     load_id, figures = entry["load_id"], Figures()
     path = landed_file(warehouse, load_id, entry["file_name"])
+    corrections = correcting.of_load(connection, load_id)
     for text in read_batches(path, profile, entry["encoding"], warehouse.settings.batch_rows):
-        typed = type_batch(text.frame, profile, text.date_formats)
+        typed = type_batch(correcting.corrected(text.frame, corrections), profile, text.date_formats)
         raw = text.frame[["line_no", *RAW_COLUMNS, "extra"]]
         bulk.insert(connection, raw_order_lines, _arrow(raw), {"load_id": load_id})
         line_constants = {"load_id": load_id, "source": profile.name, "currency": profile.currency}

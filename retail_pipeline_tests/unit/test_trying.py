@@ -83,7 +83,8 @@ def test_a_proposal_for_a_plain_export_needs_only_what_no_file_can_say(tmp_path)
         tmp_path / "kasse 2024.csv",
         "Bestellung;Artikel;Bezeichnung;Menge;Datum;Einzelpreis in Stück;Kunde;Land",
         *(
-            f"R{n // 3};A{n % 7};Ware {n % 7};{n % 5 + 1};{n % 28 + 1}.5.2024 12:{n % 60:02};{n % 90 + 1},50;K{n % 9};Italien"
+            f"R{n // 3};A{n % 7};Ware {n % 7};{n % 5 + 1};{n % 28 + 1}.5.2024 12:{n % 60:02};"
+            f"{n % 90 + 1},50;K{n % 9};Italien"
             for n in range(200)
         ),
     )

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from retail_pipeline.errors import BadFile
 from retail_pipeline.intake.formats.table import BATCH_BYTES, FIELD_CHARACTERS, Rows, named, place_name
 from retail_pipeline.intake.packing import Content, opened
 from retail_pipeline.sources import Layout
+
+DELIMITERS = (",", ";", "\t", "|")
+LINES_TRIED = 100
 
 STEP_ROWS = 20
 """Rows between two looks at how many bytes a batch has taken: few, for each may have megabytes."""
@@ -30,6 +34,22 @@ FIRST_LINE_END = re.compile(r'(?:[^"\r\n]++|"[^"]*+"?+)*+(\r\n|\r|\n)')
 @contextmanager
 def open_table(content: Content, layout: Layout, encoding: str, decimal: str) -> Iterator["DelimitedText"]:
     yield DelimitedText(content, layout, encoding)
+
+
+def delimiter_of(path: Path, encoding: str) -> str:
+    """The mark that cuts the first lines of a file into the same number of fields, more than one; else a comma."""
+    found = {}
+    for mark in DELIMITERS:
+        try:
+            with opened(path) as content:
+                text = DelimitedText(content, Layout(delimiter=mark), encoding)
+                rows = next(text.batches(LINES_TRIED), None)
+        except BadFile:
+            continue
+        if len(text.header) > 1:
+            misfits = sum(misfit is not None for misfit in (rows.misfit or ())) if rows else 0
+            found[mark] = (-misfits, len(text.header))
+    return max(found, key=found.__getitem__, default=",")
 
 
 class DelimitedText:
