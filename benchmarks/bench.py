@@ -52,7 +52,7 @@ class Bench:
 
     def ingest(self, *files: Path) -> Cost:
         """Runs `retail ingest` as a process of its own, from an empty RETAIL_HOME and an empty database."""
-        with tempfile.TemporaryDirectory(dir=self.scratch) as folder, self._empty_database() as url:
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder, self.empty_database() as url:
             return Shop(Path(folder), url, files[0]).ingest(*files)
 
     def shop_with_history(self, years: int) -> "Shop":
@@ -64,7 +64,7 @@ class Bench:
             files = [folder / f"{back}_years_ago.csv" for back in reversed(range(years))]
             for back, path in zip(reversed(range(years)), files, strict=True):
                 exports.write_year(self.exports.whole, path, back)
-            self.shops[years] = Shop(folder, self.cleanups.enter_context(self._empty_database()), self.exports.whole)
+            self.shops[years] = Shop(folder, self.cleanups.enter_context(self.empty_database()), self.exports.whole)
             self.shops[years].ingest(*files)
         return self.shops[years]
 
@@ -79,7 +79,14 @@ class Bench:
         return shop
 
     @contextmanager
-    def _empty_database(self) -> Iterator[str]:
+    def empty_folder(self) -> Iterator[Path]:
+        """A folder that is gone afterwards."""
+        with tempfile.TemporaryDirectory(dir=self.scratch) as folder:
+            yield Path(folder)
+
+    @contextmanager
+    def empty_database(self) -> Iterator[str]:
+        """The URL of a database with nothing in it, empty for SQLite; it is gone afterwards."""
         if not self.server:
             yield ""
             return

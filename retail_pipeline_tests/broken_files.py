@@ -19,8 +19,10 @@ from retail_pipeline_tests.workbooks import write_password_protected, write_xls,
 HEADER = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
 AT = datetime.fromisoformat("2010-12-01 08:26:00")
 GOOD = [
-    [f"5363{n // 4:02}", f"85{n:03}A", "HEART, WHITE" if n % 3 else 'BOX "6"', str(n % 9 - 2), "12/1/2010 8:26"]
-    + [f"{n}.55", "17850" if n % 5 else "", "United Kingdom"]
+    [
+        *(f"5363{n // 4:02}", f"85{n:03}A", "HEART, WHITE" if n % 3 else 'BOX "6"', str(n % 9 - 2), "12/1/2010 8:26"),
+        *(f"{n}.55", "17850" if n % 5 else "", "United Kingdom"),
+    ]
     for n in range(24)
 ]
 
@@ -95,7 +97,6 @@ CORPUS: dict[str, bytes | Callable[[Path], bytes]] = {
     "two encodings": with_row(*GOOD[0][:2], "É", *GOOD[0][3:]) + b"1,A,CAF\xc9,1,12/1/2010 8:26,1,,UK\r\n",
     "utf-16": csv_text([HEADER, *GOOD]).encode("utf-16"),
     "utf-16 without a mark": csv_text([HEADER, *GOOD]).encode("utf-16-le"),
-    "utf-7": csv_text([HEADER, *GOOD]).replace("HEART", "C+AMk-").encode(),
     "byte order mark in the middle": PLAIN + b"\xef\xbb\xbf" + PLAIN,
     "two files in one": PLAIN + PLAIN,
     "ragged rows": csv_text([HEADER, *GOOD[:3], ["1", "A"], [*GOOD[4], "x", "y"], [""], GOOD[5]]).encode(),
@@ -198,7 +199,7 @@ def content(name: str, folder: Path) -> bytes:
 def mutated(original: bytes, rng: random.Random) -> bytes:
     """The same bytes with up to eight things done to them: what transfers, editors and attackers do."""
     data = bytearray(original)
-    for _ in range(rng.randint(1, 8)):
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 5, 8))):
         at = rng.randrange(len(data) + 1)
         end = min(len(data), at + rng.choice((1, 1, 2, 8, 64, 1024)))
         match rng.randrange(7):

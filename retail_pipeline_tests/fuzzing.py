@@ -35,7 +35,8 @@ def ingest(warehouse: Warehouse, path: Path) -> str:
     try:
         load_id = land(warehouse, path, PROFILE).load_id
     except BadFile as refusal:
-        assert str(refusal).strip(), "a refusal says why"
+        if path.name not in str(refusal):
+            raise AssertionError("a refusal names the file") from refusal
         with warehouse.reading() as connection:
             entries = ledger.entries(connection)
         assert not entries, "what is refused leaves nothing"

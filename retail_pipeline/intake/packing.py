@@ -4,6 +4,7 @@ import gzip
 import io
 import lzma
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -21,7 +22,10 @@ EMPTY_ZIP = b"PK\x05\x06"
 BUFFER_BYTES = 1 << 17
 """What is unpacked at a time: decompressors answer small requests slowly."""
 
-DAMAGE = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError)
+DAMAGE = (
+    *(EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, struct.error),
+    *(NotImplementedError, RuntimeError, ValueError, OverflowError, LookupError),
+)
 """What decompressors raise for a damaged file, or for a way of packing that they don't know."""
 
 

@@ -127,6 +127,17 @@ def file_lock(path: Path, seconds: int) -> Iterator[None]:
         yield
 
 
+@sa.event.listens_for(sa.Engine, "connect")
+def _teach_upper(dbapi_connection, _record) -> None:
+    """SQLite's own UPPER knows ASCII alone. For all engines: Great Expectations opens one of its own."""
+    if isinstance(dbapi_connection, sqlite3.Connection):
+        dbapi_connection.create_function("UPPER", 1, _upper, deterministic=True)
+
+
+def _upper(text: str | None) -> str | None:
+    return text.upper() if isinstance(text, str) else text
+
+
 def _sqlite_engine(url: sa.URL, lock_seconds: int) -> sa.Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)

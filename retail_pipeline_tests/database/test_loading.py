@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
+import sqlalchemy as sa
 
 from retail_pipeline.errors import BadFile
 from retail_pipeline.warehouse import Warehouse, bulk, ledger
@@ -257,3 +258,15 @@ def test_inserts_give_the_same_tables_as_load_data(warehouse, export, monkeypatc
     ]
     assert rows(warehouse, quarantined_lines, "invoice_no", "quantity", "amount") == [("2", "x", None)]
     assert_everything_is_accounted_for(warehouse)
+
+
+def test_the_checks_find_lower_case_of_every_alphabet_in_product_codes(warehouse, export):
+    from retail_pipeline.quality.catalogue import suites
+    from retail_pipeline.quality.great_expectations_bridge import evaluate
+
+    (suite,) = [suite for suite in suites() if suite.table == "order_lines"]
+    load_id = ingest(warehouse, export("day.csv", order_line("1", "É1"), order_line("2", "É2")))
+    assert evaluate(warehouse, suite, [load_id])["product_codes_are_trimmed_and_upper_case"].passed
+    with warehouse.writing() as connection:
+        connection.execute(sa.update(order_lines).where(order_lines.c.line_no == 2).values(product_code="é2"))
+    assert not evaluate(warehouse, suite, [load_id])["product_codes_are_trimmed_and_upper_case"].passed

@@ -1,6 +1,8 @@
 """Excel workbooks, .xlsx and .xls: one sheet of them, with numbers and dates as Excel stores them."""
 
+import os
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,8 +72,9 @@ class Sheet:
 
     def _opened(self, path: Path, sheet: str | None) -> "calamine.CalamineSheet":
         try:
-            workbook = calamine.CalamineWorkbook.from_path(str(path))
-            return workbook.get_sheet_by_name(self._chosen(workbook, sheet))
+            with _without_panics_on_standard_error():
+                workbook = calamine.CalamineWorkbook.from_path(str(path))
+                return workbook.get_sheet_by_name(self._chosen(workbook, sheet))
         except BadFile:
             raise
         except calamine.PasswordError as error:
@@ -103,6 +106,20 @@ class Sheet:
             if any(map(str.strip, texts)):
                 return named(texts), number
         raise BadFile(self._name, "no header line: the sheet is blank")
+
+
+@contextmanager
+def _without_panics_on_standard_error() -> Iterator[None]:
+    """Keeps back what the reader says of its own panics: they are told as what they are, a damaged file."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _check_extent(name: str, path: Path) -> None:
