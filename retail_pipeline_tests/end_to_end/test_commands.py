@@ -69,7 +69,7 @@ def test_ingest_tells_what_came_of_each_file_and_keeps_going_after_a_bad_one(hom
     [
         (["quarantine", "nothing-000000000000"], "there is no load 'nothing-000000000000'"),
         (["ingest", "missing.csv"], "'missing.csv' does not exist"),
-        (["ingest", "{good}", "--source", "moon_shop"], "unknown source 'moon_shop'; known are online_retail"),
+        (["ingest", "{good}", "--source", "moon_shop"], "unknown source 'moon_shop'; known are amazon_orders"),
     ],
 )
 def test_bad_input_is_one_clear_message_without_a_traceback_and_exit_status_2(home, export, arguments, message):
