@@ -79,7 +79,9 @@ def enter_loaded(connection: sa.Connection, load_id: str, run_id: str | None, fi
 def enter_to_be_loaded(connection: sa.Connection, load_id: str, source: str, encoding: str) -> None:
     """Notes that a load is to be loaded again, by another profile than before or by a changed one."""
     connection.execute(
-        sa.update(loads).where(loads.c.load_id == load_id).values(status="landed", source=source, encoding=encoding, requested_at=now())
+        sa.update(loads)
+        .where(loads.c.load_id == load_id)
+        .values(status="landed", source=source, encoding=encoding, requested_at=now())
     )
 
 

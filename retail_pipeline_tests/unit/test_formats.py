@@ -208,6 +208,15 @@ def test_an_old_workbook_is_read_as_a_new_one(tmp_path):
     assert said(path) == [["536365", "85123A", "LANTERN", "6", *texts, "2.55", "17850", "EIRE"]]
 
 
+@pytest.mark.parametrize("place", [30, 40, 44, 64, 72])
+def test_an_old_workbook_that_claims_more_sectors_than_it_has_takes_no_memory_for_them(tmp_path, place):
+    path = write_xls(tmp_path / "a.xls", [HEADER])
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = (217_500_086).to_bytes(4, "little")
+    path.write_bytes(content)
+    assert refusal(path).startswith("a.xls: is a damaged workbook")
+
+
 def test_a_workbook_behind_a_password_is_refused_as_such(tmp_path):
     path = write_password_protected(tmp_path / "secret.xlsx")
     assert refusal(path) == "secret.xlsx: is protected by a password; save a copy without one"

@@ -45,8 +45,12 @@ class Sheet:
             _TEXTS if decimal == "." else _TEXTS | {float: lambda value: plain_float(value).replace(".", decimal)}
         )
         self._name, self._file_bytes = content.path.name, content.path.stat().st_size
-        if is_zip(content.start if path == content.path else path.open("rb").read(4)):
+        with path.open("rb") as file:
+            start = file.read(512)
+        if is_zip(start):
             _check_extent(self._name, path)
+        else:
+            _check_sectors(self._name, start, path.stat().st_size)
         self._sheet = self._opened(path, sheet)
         self._cells = enumerate(self._sheet.iter_rows(), 1)
         self.header, self.header_line = self._read_header()
@@ -137,6 +141,16 @@ def _check_extent(name: str, path: Path) -> None:
                         pass
     except DAMAGE as error:
         raise BadFile(name, f"is a damaged workbook, or none of Excel's: {error}") from error
+
+
+def _check_sectors(name: str, start: bytes, file_bytes: int) -> None:
+    """Refuses an old workbook that says it has more sectors than bytes: the reader would take memory for all of them.
+
+    Where the counts stand: [MS-CFB] 2.2, the compound file header.
+    """
+    counts = [int.from_bytes(start[at : at + 4], "little") for at in (40, 44, 64, 72)]
+    if len(start) < 512 or start[30:32] not in (b"\x09\0", b"\x0c\0") or max(counts) > file_bytes // 512:
+        raise BadFile(name, "is a damaged workbook, or none of Excel's: its first sector isn't sound")
 
 
 def _check_sheet(name: str, sheet: Any) -> None:
