@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ from retail_pipeline.sources import Layout
 
 MOST_CELLS = 40_000_000
 """The reader takes 32 bytes for each place between the first cell and the last, used or not: 1.3 GB."""
+
+TRIAL_SECONDS = 60
+"""An old workbook has at most 65,536 rows in a sheet, which takes a second."""
 
 HALF_A_SECOND = timedelta(milliseconds=500)
 
@@ -46,11 +50,11 @@ class Sheet:
         )
         self._name, self._file_bytes = content.path.name, content.path.stat().st_size
         with path.open("rb") as file:
-            start = file.read(512)
+            start = file.read(4)
         if is_zip(start):
             _check_extent(self._name, path)
         else:
-            _check_sectors(self._name, start, path.stat().st_size)
+            _try_in_another_process(self._name, path)
         self._sheet = self._opened(path, sheet)
         self._cells = enumerate(self._sheet.iter_rows(), 1)
         self.header, self.header_line = self._read_header()
@@ -143,14 +147,26 @@ def _check_extent(name: str, path: Path) -> None:
         raise BadFile(name, f"is a damaged workbook, or none of Excel's: {error}") from error
 
 
-def _check_sectors(name: str, start: bytes, file_bytes: int) -> None:
-    """Refuses an old workbook that says it has more sectors than bytes: the reader would take memory for all of them.
-
-    Where the counts stand: [MS-CFB] 2.2, the compound file header.
-    """
-    counts = [int.from_bytes(start[at : at + 4], "little") for at in (40, 44, 64, 72)]
-    if len(start) < 512 or start[30:32] not in (b"\x09\0", b"\x0c\0") or max(counts) > file_bytes // 512:
-        raise BadFile(name, "is a damaged workbook, or none of Excel's: its first sector isn't sound")
+def _try_in_another_process(name: str, path: Path) -> None:
+    """Refuses an old workbook at which the reader ends its process: a damaged one may make it ask for all memory."""
+    trial = (
+        "import sys, python_calamine as calamine\n"
+        "try: calamine.CalamineWorkbook.from_path(sys.argv[1])\n"
+        "except BaseException: pass"
+    )
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-c", trial, str(path)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=TRIAL_SECONDS,
+            check=False,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        ended = -1
+    if ended != 0:
+        raise BadFile(name, "is a damaged workbook, or none of Excel's")
 
 
 def _check_sheet(name: str, sheet: Any) -> None:
