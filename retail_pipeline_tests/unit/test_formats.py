@@ -4,6 +4,9 @@ import gzip
 import io
 import json
 import lzma
+import struct
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from datetime import date, datetime
@@ -208,13 +211,20 @@ def test_an_old_workbook_is_read_as_a_new_one(tmp_path):
     assert said(path) == [["536365", "85123A", "LANTERN", "6", *texts, "2.55", "17850", "EIRE"]]
 
 
-@pytest.mark.parametrize("place", [30, 40, 44, 64, 72])
-def test_an_old_workbook_that_claims_more_sectors_than_it_has_takes_no_memory_for_them(tmp_path, place):
-    path = write_xls(tmp_path / "a.xls", [HEADER])
-    content = bytearray(path.read_bytes())
-    content[place : place + 4] = (217_500_086).to_bytes(4, "little")
-    path.write_bytes(content)
-    assert refusal(path).startswith("a.xls: is a damaged workbook")
+def test_an_old_workbook_with_a_cell_in_an_impossible_place_does_not_end_the_process(tmp_path):
+    path = write_xls(tmp_path / "a.xls", [HEADER, [1.0], [2.0]])
+    number = struct.pack("<HHHHHd", 0x0203, 14, 2, 0, 0, 2.0)
+    content = path.read_bytes()
+    assert number in content
+    path.write_bytes(content.replace(number, number[:4] + b"\xff\xff\xff\xff" + number[8:]))
+    said = subprocess.run(
+        [sys.executable, "-m", "retail_pipeline", "sources", "check", str(path), "--source", "online_retail"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 2
+    assert len(said.stderr.splitlines()) == 1
 
 
 def test_a_workbook_behind_a_password_is_refused_as_such(tmp_path):
