@@ -5,6 +5,7 @@ WITH loyalty AS (
     period,
     currency,
     MEASURE(customers) AS customers,
+    MEASURE(customer_orders) AS customer_orders,
     MEASURE(one_time_customers) AS one_time_customers,
     MEASURE(repeat_customers) AS repeat_customers,
     MEASURE(one_time_net_revenue) AS one_time_net_revenue,
@@ -31,6 +32,7 @@ WITH loyalty AS (
     scopes.guest_orders,
     scopes.guest_net_revenue,
     COALESCE(loyalty.customers, 0) AS customers,
+    COALESCE(loyalty.customer_orders, 0) AS customer_orders,
     COALESCE(loyalty.one_time_customers, 0) AS one_time_customers,
     COALESCE(loyalty.repeat_customers, 0) AS repeat_customers,
     COALESCE(loyalty.one_time_net_revenue, 0) AS one_time_net_revenue,
@@ -49,6 +51,7 @@ SELECT
   MEASURE(units_per_order) AS units_per_order,
   MEASURE(return_rate) AS return_rate,
   MEASURE(repeat_customer_share) AS repeat_customer_share,
+  MEASURE(orders_per_customer) AS orders_per_customer,
   MEASURE(net_revenue_per_customer) AS net_revenue_per_customer,
   MEASURE(net_revenue_per_day) AS net_revenue_per_day
 FROM totals

@@ -23,7 +23,8 @@ COLUMNS = {
     "net_revenue_per_day",
     "mart_kpis": f"scope_type scope period currency first_day last_day days_covered is_partial {SALES} guest_orders "
     "guest_net_revenue one_time_customers repeat_customers one_time_net_revenue repeat_net_revenue "
-    "no_order_net_revenue units_per_order repeat_customer_share net_revenue_per_customer net_revenue_per_day",
+    "no_order_net_revenue customer_orders units_per_order repeat_customer_share orders_per_customer "
+    "net_revenue_per_customer net_revenue_per_day",
     "mart_customers": f"{CUSTOMER} customer_type net_revenue average_order_value return_rate recency_days "
     f"days_between_orders {SCORES} segment",
     "mart_customer_months": "source customer_id month currency line_count gross_sales returns_value orders net_revenue",
@@ -61,6 +62,7 @@ RATIOS = {
     "units_per_order": ("units_sold", "orders", 3),
     "return_rate": ("returns_value", "gross_sales", 6),
     "repeat_customer_share": ("repeat_customers", "customers", 6),
+    "orders_per_customer": ("customer_orders", "customers", 3),
     "net_revenue_per_customer": ("buyers_net_revenue", "customers", 4),
     "net_revenue_per_day": ("net_revenue", "days_covered", 4),
     "days_between_orders": ("days_ordering", "orders_after_first", 1),

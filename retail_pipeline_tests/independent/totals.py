@@ -30,7 +30,8 @@ def with_loyalty(lines: pd.DataFrame, grain: list[str]) -> pd.DataFrame:
     types = (is_known & (each.orders == 1), is_known & (each.orders >= 2), is_known & (each.orders == 0))
     for who, such in zip(LOYALTY, types, strict=True):
         each[f"{who}_customers"], each[f"{who}_net_revenue"] = such.astype("int64"), each.net_revenue.where(such, 0)
-    loyalty = [f"{who}_{what}" for who in LOYALTY for what in ("customers", "net_revenue")]
+    each["customer_orders"] = each.orders.where(is_known, 0)
+    loyalty = ["customer_orders"] + [f"{who}_{what}" for who in LOYALTY for what in ("customers", "net_revenue")]
     found = joined(totals(lines, grain), each.groupby(grain)[loyalty].sum())
     return found.assign(buyers_net_revenue=found.one_time_net_revenue + found.repeat_net_revenue)
 
