@@ -17,7 +17,8 @@ BELOW = {
     "warehouse": {"errors", "settings", "sources", "intake"},
     "marts": {"errors", "settings", "sources", "intake", "warehouse"},
     "quality": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
-    "defs": {"errors", "settings", "sources", "intake", "warehouse", "marts", "quality"},
+    "dashboards": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
+    "defs": {"errors", "settings", "sources", "intake", "warehouse", "marts", "quality", "dashboards"},
 }
 """What each room may import besides itself. The command line, the demonstration and the API may import all."""
 
