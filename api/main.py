@@ -8,7 +8,7 @@ import httpx2 as httpx
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import health, ingest, marts, measures, metrics, problems, quarantine, transactions
+from api import dashboards, health, ingest, marts, measures, metrics, problems, quarantine, transactions
 from api.access import Gate
 from api.dagster import Dagster
 from retail_pipeline.settings import Settings
@@ -47,7 +47,7 @@ def create_app(settings: Settings | None = None, dagster: httpx.Client | None = 
     app.state.warehouse, app.state.dagster, app.state.gate = warehouse, Dagster(client), Gate(warehouse)
     problems.install(app)
     metrics.install(app, warehouse)
-    for room in (ingest, transactions, quarantine, marts, measures, health, metrics):
+    for room in (dashboards, ingest, transactions, quarantine, marts, measures, health, metrics):
         app.include_router(room.router)
     return app
 

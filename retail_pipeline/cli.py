@@ -113,6 +113,26 @@ def explain(measure: str, scope: str, period: str) -> None:
     print_explanation(measure, scope, period)
 
 
+@main.command("dashboards")
+@click.option(
+    "--output", required=True, metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="The HTML file."
+)
+@click.option("--region", metavar="NAME", help="A region such as Europe; all countries if left out.")
+@click.option("--period", metavar="YEAR", help="A year; all time if left out.")
+@click.option("--currency", metavar="CODE", help="A currency; that of most orders if left out.")
+def write_dashboards(output: Path, **asked: str | None) -> None:
+    """Write the dashboards as one page that can be mailed: no script, no other file.
+
+    `retail serve` shows them at the API's address.
+    """
+    from retail_pipeline.dashboards.pages import self_contained_page
+    from retail_pipeline.reports import open_warehouse
+
+    with open_warehouse().reading() as connection:
+        output.write_text(self_contained_page(connection, asked), encoding="utf-8")
+    click.echo(f"The dashboards are in {output}")
+
+
 @main.group()
 def marts() -> None:
     """The aggregated tables."""

@@ -41,7 +41,7 @@ def serve_all(port: int, api_port: int) -> int:
     for taken in (port, api_port):
         _refuse_taken(taken)
     with _processes(commands, environment) as running:
-        click.echo(f"Dagster: http://{HOST}:{port}    API: http://{HOST}:{api_port}/health    (stop with Ctrl-C)")
+        click.echo(f"Dashboards: http://{HOST}:{api_port}    Dagster: http://{HOST}:{port}    (stop with Ctrl-C)")
         with suppress(KeyboardInterrupt):
             while all(process.poll() is None for process in running):
                 time.sleep(0.5)

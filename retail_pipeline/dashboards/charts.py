@@ -5,11 +5,13 @@ blend colours have fixed ones, which are readable on both. Numbers become floats
 text was formatted from the decimal.
 """
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
-from retail_pipeline.dashboards.description import Sheet, caption, map_views
-from retail_pipeline.dashboards.formats import number, percent, shown, whole_money
+from retail_pipeline.dashboards.description import Sheet, map_views
+from retail_pipeline.dashboards.formats import number, percent, shown, sign, whole_money
 from retail_pipeline.dashboards.queries import Row, Selection
 from retail_pipeline.dashboards.shapes import small_countries
 
@@ -49,6 +51,7 @@ CONFIG: Spec = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        "labelLimit": 0,
         "orient": "top",
         "title": None,
     },
@@ -75,11 +78,11 @@ def chart(sheet: Sheet, rows: list[Row], selection: Selection, outlines: Spec, w
 
 
 def _months(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
-    series = [caption(name) for name in sheet.drawn]
+    series = [sheet.caption(name) for name in sheet.drawn]
     values = [
         {
             "axis": shown(row["month"], "date", selection.currency),
-            "series": caption(name),
+            "series": sheet.caption(name),
             "value": float(row[name]),
             "is_partial": bool(row["is_partial"]),
             "tip": _tip(sheet, row, name, selection) + (_days(row) if row["is_partial"] else ""),
@@ -88,7 +91,7 @@ def _months(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
         for name in sheet.drawn
     ]
     colour: Spec = {"field": "series", "scale": {"domain": series, "range": SERIES}}
-    colour["legend"] = {} if len(series) > 1 else None
+    legend = {} if len(series) > 1 else None
     return {
         "height": 260,
         "data": {"values": values},
@@ -96,9 +99,9 @@ def _months(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
         "encoding": {
             "x": {"field": "axis", "type": "ordinal", "sort": None, "title": None, "axis": _HORIZONTAL},
             "xOffset": {"field": "series", "sort": series},
-            "y": {"field": "value", "type": "quantitative", "title": None, "axis": _MONEY_AXIS},
-            "fill": colour,
-            "stroke": {**colour, "legend": None},
+            "y": {"field": "value", "type": "quantitative", "title": None, "axis": _amounts(selection)},
+            "fill": colour | {"legend": legend},
+            "stroke": colour | {"legend": legend},
             "fillOpacity": {"condition": {"test": "datum.is_partial", "value": 0.12}, "value": 1},
             "strokeDash": {"condition": {"test": "datum.is_partial", "value": [4, 3]}, "value": [1, 0]},
             **_TOLD,
@@ -106,11 +109,17 @@ def _months(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
     }
 
 
+def _amounts(selection: Selection) -> Spec:
+    """An axis of amounts, such as £1.5M."""
+    return {"tickCount": 5, "labelExpr": f"{json.dumps(sign(selection.currency))} + format(datum.value, '~s')"}
+
+
 def _days(row: Row) -> str:
     return f" ({row['days_covered']} days only)" if "days_covered" in row else " (some days only)"
 
 
-def _bars(sheet: Sheet, rows: list[Row], selection: Selection, scale: Spec | None = None, room: float = 1.3) -> Spec:
+def _bars(sheet: Sheet, rows: list[Row], selection: Selection, scale: Spec | None = None, room: float = 1.45) -> Spec:
+    """Bars with their values beside them; the axis goes `room` times as far as the longest bar, for its value."""
     (name,) = sheet.drawn
     values = [
         {
@@ -123,9 +132,9 @@ def _bars(sheet: Sheet, rows: list[Row], selection: Selection, scale: Spec | Non
     ]
     most = max((value["value"] for value in values), default=0)
     x = {"field": "value", "type": "quantitative", "axis": None}
-    x["scale"] = {"domainMax": most * room or 1, "nice": False} | (scale or {})
+    x["scale"] = {"domainMax": most * room or 1, "nice": False, **(scale or {})}
     return {
-        "height": {"step": 24},
+        "height": 24 * len(rows),
         "data": {"values": values},
         "encoding": {"y": {"field": "axis", "type": "nominal", "sort": None, "title": None, "axis": _NAMES}, "x": x},
         "layer": [
@@ -141,7 +150,7 @@ def _bars(sheet: Sheet, rows: list[Row], selection: Selection, scale: Spec | Non
 def _ranking(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
     """Bars on an axis that is linear up to a thousandth of the largest and logarithmic from there."""
     most = max((float(row[sheet.drawn[0]]) for row in rows), default=1)
-    return _bars(sheet, rows, selection, {"type": "symlog", "constant": max(most, 1) / 1000}, room=8)
+    return _bars(sheet, rows, selection, {"type": "symlog", "constant": max(most, 1) / 1000}, room=30)
 
 
 def _curve(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
@@ -189,13 +198,13 @@ def _cohorts(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
     ]
     highest = max((value["value"] for value in values), default=1)
     return {
-        "height": {"step": 26},
+        "height": 26 * len({value["cohort"] for value in values}) or 26,
         "data": {"values": values},
         "encoding": {
             "x": {
                 "field": "months",
                 "type": "ordinal",
-                "title": "months after the first order; per cent of the cohort that ordered",
+                "title": "months after the first order",
                 "axis": {"orient": "top", "labelAngle": 0},
             },
             "y": {"field": "cohort", "type": "ordinal", "sort": None, "title": None},
@@ -215,7 +224,7 @@ def _cohorts(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
                 },
             },
             {
-                "mark": {"type": "text", "aria": False},
+                "mark": {"type": "text", "aria": False, "opacity": {"expr": "windowSize()[0] < 600 ? 0 : 1"}},
                 "encoding": {
                     "text": {"field": "label"},
                     "color": {
@@ -242,7 +251,10 @@ def _map(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
         for row in rows
         if row["country_code"] and row[name] > 0
     ]
-    lookup = {"lookup": "properties.iso2", "from": {"data": {"values": places}, "key": "iso2", "fields": ["value", "tip"]}}
+    lookup = {
+        "lookup": "properties.iso2",
+        "from": {"data": {"values": places}, "key": "iso2", "fields": ["value", "tip"]},
+    }
     amounts = [place["value"] for place in places] or [1]
     domain = [min(amounts), max(amounts)] if min(amounts) < max(amounts) else [max(amounts) / 10, max(amounts)]
     shade = {
@@ -257,7 +269,7 @@ def _map(sheet: Sheet, rows: list[Row], selection: Selection) -> Spec:
         if place["iso2"] in small_countries()
     ]
     return {
-        "height": 380,
+        "height": 420 if selection.region in map_views() else 290,
         "projection": _projection(selection),
         "layer": [
             {"mark": {"type": "geoshape", "fill": "var(--land)", "stroke": "var(--card)", "aria": False, "clip": True}},
@@ -297,7 +309,7 @@ def _tip(sheet: Sheet, row: Row, name: str, selection: Selection) -> str:
     """What is said of a mark, to whoever points at it and to screen readers."""
     place = shown(row["month"], "date", selection.currency) if sheet.chart == "months" else _axis(sheet, row)
     value = shown(row[name], sheet.type_of(name), selection.currency)
-    return f"{place}: {value}" if len(sheet.drawn) == 1 else f"{place}, {caption(name)}: {value}"
+    return f"{place}: {value}" if len(sheet.drawn) == 1 else f"{place}, {sheet.caption(name)}: {value}"
 
 
 def _label(value: Any, type_: str, selection: Selection) -> str:
@@ -307,8 +319,7 @@ def _label(value: Any, type_: str, selection: Selection) -> str:
 
 _TOLD: Spec = {"tooltip": {"field": "tip"}, "description": {"field": "tip"}}
 _HORIZONTAL: Spec = {"labelAngle": 0, "labelOverlap": "parity", "labelSeparation": 8}
-_MONEY_AXIS: Spec = {"format": "~s", "tickCount": 5}
-_NAMES: Spec = {"labelLimit": 190, "labelColor": "var(--ink)"}
+_NAMES: Spec = {"labelLimit": {"expr": "windowSize()[0] < 500 ? 120 : 230"}, "labelColor": "var(--ink)"}
 
 CHARTS: dict[str, Callable[[Sheet, list[Row], Selection], Spec]] = {
     "months": _months,
@@ -320,8 +331,9 @@ CHARTS: dict[str, Callable[[Sheet, list[Row], Selection], Spec]] = {
 }
 
 
-def svg(spec: Spec) -> str:
-    """A chart drawn without a browser, for pages that have no script."""
+def svg(spec: Spec, name: str) -> str:
+    """A chart drawn without a browser, for pages that have no script; its ids begin with a name of its own."""
     import vl_convert  # 84 MB of browser engine: for those who draw here
 
-    return vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
+    drawn = vl_convert.vegalite_to_svg(spec, vl_version=VEGA_LITE, allowed_base_urls=[])
+    return re.sub(r'(id="|url\(#)', rf"\g<1>{name}-", drawn)

@@ -1,5 +1,6 @@
 """What dashboards.yaml may say, and what it says: validated against the catalogue of marts when it is read."""
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -50,7 +51,7 @@ class Figure(_OnMart):
     @property
     def definition(self) -> str:
         """What it means."""
-        return self.described(self.column).description
+        return in_words(self.described(self.column).description)
 
     @property
     def type(self) -> TypeName:
@@ -65,6 +66,7 @@ class Sheet(_OnMart):
     title: str
     note: str = ""
     chart: Literal["months", "map", "ranking", "bars", "curve", "cohorts"]
+    labels: dict[str, str] = {}
     by: tuple[str, ...]
     axis: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
@@ -92,6 +94,10 @@ class Sheet(_OnMart):
         """Whether a row of the sheet is several of the mart."""
         told_apart = {*self.by, *self.where, "currency"}
         return not set(marts()[self.mart].grain) <= told_apart
+
+    def caption(self, column: str) -> str:
+        """What people call a column of the sheet."""
+        return self.labels.get(column) or caption(column)
 
     def type_of(self, column: str) -> TypeName:
         """What a column is counted in, as the catalogue names it."""
@@ -162,7 +168,14 @@ def described_in(path: Path) -> _File:
 def _check_sheet(sheet: Sheet, dashboard: Dashboard, place: str) -> None:
     counted = {sheet.count} if sheet.count else set()
     ordered = [name.removeprefix("-") for name in sheet.order]
-    named = {*sheet.columns, *sheet.where, *sheet.latest, *sheet.below, *([sheet.thin] if sheet.thin else [])}
+    named = {
+        *sheet.columns,
+        *sheet.where,
+        *sheet.labels,
+        *sheet.latest,
+        *sheet.below,
+        *([sheet.thin] if sheet.thin else []),
+    }
     _check_columns(sheet, named - counted, place)
     if unshown := {*sheet.axis, *ordered} - {*sheet.columns}:
         raise BadInput(f"{place}: {min(unshown)} is in axis or order, but the sheet doesn't have it")
@@ -173,7 +186,9 @@ def _check_sheet(sheet: Sheet, dashboard: Dashboard, place: str) -> None:
     if sheet.adds_up:
         unfit = [name for name in (*sheet.measures, *sheet.also) if not _is_summable(name)]
         if unfit:
-            raise BadInput(f"{place}: {unfit[0]} can't be added up, and {', '.join(sheet.by)} is not {sheet.mart}'s grain")
+            raise BadInput(
+                f"{place}: {unfit[0]} can't be added up, and {', '.join(sheet.by)} is not {sheet.mart}'s grain"
+            )
 
 
 def _check_columns(part: _OnMart, names: Any, place: str) -> None:
@@ -192,6 +207,12 @@ def caption(column: str) -> str:
     """What people call a column: its measure's label, or its name in words."""
     measure = measures().get(column)
     return measure.label if measure else column.replace("_", " ").capitalize()
+
+
+def in_words(definition: str) -> str:
+    """A definition with the names of measures as people say them: gross sales instead of gross_sales."""
+    said = re.sub(r"[a-z]+(?:_[a-z]+)+", lambda name: caption(name[0]).lower(), definition)
+    return said[0].upper() + said[1:]
 
 
 @cache

@@ -44,7 +44,8 @@ def sign(currency: str) -> str:
 
 def number(value: Decimal | int) -> str:
     """A number without zeros behind the point."""
-    return f"{value:,f}".rstrip("0").rstrip(".") if isinstance(value, Decimal) else f"{value:,}"
+    text = f"{value:,f}" if isinstance(value, Decimal) else f"{value:,}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def percent(value: Decimal) -> str:

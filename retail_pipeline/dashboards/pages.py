@@ -17,7 +17,13 @@ from retail_pipeline.marts.measuring import ALL_COUNTRIES, ALL_TIME
 
 STATIC = Path(__file__).parent / "static"
 
-NAVIGATION = [*((dashboard.path, dashboard.title) for dashboard in dashboards().values()), ("/operations", "Operations")]
+NAVIGATION = [
+    *((dashboard.path, dashboard.title) for dashboard in dashboards().values()),
+    ("/operations", "Operations"),
+]
+
+NUMBERS = {"count", "decimal", "units", "money", "ratio"}
+"""The types whose columns are right-aligned."""
 
 WIDTHS = {True: 1040, False: 480}
 """Pixels of a chart that is drawn without a browser: a wide one, and one of two side by side."""
@@ -88,7 +94,9 @@ def _part(name: str, dashboard: Dashboard, shown: Answers, *, with_script: bool)
             for figure in dashboard.figures
         ],
         "sentences": sentences(shown, dashboard.says),
-        "sheets": [_sheet(sheet, shown.rows[sheet.name], selection, with_script=with_script) for sheet in dashboard.sheets],
+        "sheets": [
+            _sheet(sheet, shown.rows[sheet.name], selection, with_script=with_script) for sheet in dashboard.sheets
+        ],
     }
 
 
@@ -108,16 +116,14 @@ def _sheet(sheet: Sheet, rows: list[Row], selection: Selection, *, with_script: 
         "unplaced": _unplaced(sheet, rows, selection),
         "wide": sheet.wide,
         "spec": spec if with_script else None,
-        "svg": charts.svg(spec) if spec and not with_script else None,
-        "columns": [(name, caption(name)) for name in sheet.columns],
+        "svg": charts.svg(spec, sheet.name) if spec and not with_script else None,
+        "columns": [
+            {"name": name, "title": sheet.caption(name), "is_number": sheet.type_of(name) in NUMBERS}
+            for name in sheet.columns
+        ],
         "rows": [
             [
-                {
-                    "column": name,
-                    "value": row[name],
-                    "text": formats.shown(row[name], sheet.type_of(name), selection.currency),
-                    "is_number": name not in sheet.by and sheet.type_of(name) not in ("code", "name", "text"),
-                }
+                {"value": row[name], "text": formats.shown(row[name], sheet.type_of(name), selection.currency)}
                 for name in sheet.columns
             ]
             for row in rows

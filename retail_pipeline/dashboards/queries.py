@@ -47,7 +47,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Answers:
-    """All that a dashboard shows for a selection: the figures by column, the rows by sheet, and the row of mart_kpis."""
+    """All that a dashboard shows for a selection: figures by column, rows by sheet, and its row of mart_kpis."""
 
     selection: Selection
     coverage: Coverage
@@ -57,7 +57,7 @@ class Answers:
 
 
 def choices(connection: sa.Connection, currency: str | None = None) -> Choices:
-    """What can be chosen, with the regions and periods of a currency. Raises BadInput where there are no figures yet."""
+    """What can be chosen, regions and periods as a currency has. Raises BadInput where nothing can be shown."""
     if "mart_kpis" not in shown_versions(connection):
         raise BadInput("the marts have not been made yet; `retail ingest FILE` makes them")
     kpis = mart_table("mart_kpis")

@@ -70,11 +70,12 @@ def what_changed_last(answers: Answers) -> str | None:
         return None
     last = max(whole)
     before = last.replace(year=last.year - 1, month=12) if last.month == 1 else last.replace(month=last.month - 1)
+    earlier = {before: month(before), last.replace(year=last.year - 1): "the same month a year before"}
     compared = [
-        f"{percent(abs(_per_day(whole[last]) / _per_day(whole[earlier]) - 1))} "
-        f"{'above' if _per_day(whole[last]) >= _per_day(whole[earlier]) else 'below'} {name}"
-        for earlier, name in ((before, month(before)), (last.replace(year=last.year - 1), "the same month a year before"))
-        if earlier in whole and _per_day(whole[earlier]) > 0
+        f"{percent(abs(_per_day(whole[last]) / _per_day(whole[then]) - 1))} "
+        f"{'above' if _per_day(whole[last]) >= _per_day(whole[then]) else 'below'} {name}"
+        for then, name in earlier.items()
+        if then in whole and _per_day(whole[then]) > 0
     ]
     return f"A day of {month(last)}, the last whole month, was {' and '.join(compared)}." if compared else None
 
@@ -100,7 +101,9 @@ def who_comes_back(answers: Answers) -> str | None:
         f"({percent(kpis['repeat_customer_share'])}) ordered twice or more"
     )
     known = kpis["repeat_net_revenue"] + kpis["one_time_net_revenue"]
-    return f"{told}; they bring {percent(kpis['repeat_net_revenue'] / known)} of their net revenue." if known > 0 else None
+    return (
+        f"{told}; they bring {percent(kpis['repeat_net_revenue'] / known)} of their net revenue." if known > 0 else None
+    )
 
 
 def how_concentrated_customers_are(answers: Answers) -> str | None:
@@ -154,8 +157,9 @@ def what_guests_bring(answers: Answers) -> str | None:
     if not kpis or not kpis["guest_orders"] or kpis["net_revenue"] <= 0:
         return None
     return (
-        f"{_plural(kpis['guest_orders'], 'order')} of guests, {percent(kpis['guest_net_revenue'] / kpis['net_revenue'])} "
-        "of net revenue, belong to no customer and are in no figure about customers."
+        f"{_plural(kpis['guest_orders'], 'order')} of guests, "
+        f"{percent(kpis['guest_net_revenue'] / kpis['net_revenue'])} of net revenue, "
+        "belong to no customer and are in no figure about customers."
     )
 
 
@@ -165,9 +169,7 @@ def what_came_back(answers: Answers) -> str | None:
     if not kpis or not kpis["returns_value"] or not kpis["gross_sales"]:
         return None
     reversals = sum(row["same_day_reversals_value"] for row in rows)
-    told = (
-        f"{percent(kpis['return_rate'])} of gross sales came back, {_money(answers, kpis['returns_value'])} in all"
-    )
+    told = f"{percent(kpis['return_rate'])} of gross sales came back, {_money(answers, kpis['returns_value'])} in all"
     if not reversals or kpis["gross_sales"] <= reversals:
         return f"{told}."
     without = (kpis["returns_value"] - reversals) / (kpis["gross_sales"] - reversals)

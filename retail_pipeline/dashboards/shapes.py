@@ -5,8 +5,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-SMALLEST_POLYGON = 0.001
-"""Square degrees. Smaller ones can't be seen, and one of them, a ring without an area, would paint the whole globe."""
+SMALLEST = 0.001
+"""Square degrees. Smaller polygons and holes can't be seen, and one without an area would paint the whole globe."""
 
 DECIMALS = 2
 """Of longitude and latitude: a kilometre. With one decimal, islands vanish."""
@@ -39,14 +39,19 @@ def small_countries() -> dict[str, tuple[float, float]]:
 
 
 def _smaller(feature: Feature) -> Feature:
-    polygons = sorted(_polygons(feature), key=lambda polygon: -_area(polygon[0]))
-    kept = [polygon for polygon in polygons if _area(polygon[0]) >= SMALLEST_POLYGON] or polygons[:1]
-    rounded = [[_rounded(ring) for ring in polygon] for polygon in kept]
+    rounded = [[_rounded(ring) for ring in polygon] for polygon in _polygons(feature)]
+    rounded.sort(key=lambda polygon: -_area(polygon[0]))
+    # What rounding made of a sliver may wind the wrong way and stand for the rest of the globe: measured afterwards.
+    kept = [polygon for polygon in rounded if _area(polygon[0]) >= SMALLEST] or rounded[:1]
     return {
         "type": "Feature",
         "properties": {"iso2": feature["properties"]["ISO2"]},
-        "geometry": {"type": "MultiPolygon", "coordinates": rounded},
+        "geometry": {"type": "MultiPolygon", "coordinates": [_without_pinholes(polygon) for polygon in kept]},
     }
+
+
+def _without_pinholes(polygon: list[Ring]) -> list[Ring]:
+    return [polygon[0], *(hole for hole in polygon[1:] if _area(hole) >= SMALLEST)]
 
 
 def _polygons(feature: Feature) -> list[list[Ring]]:
