@@ -133,6 +133,31 @@ def write_dashboards(output: Path, **asked: str | None) -> None:
     click.echo(f"The dashboards are in {output}")
 
 
+@main.command()
+@click.option(
+    "--output", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path), help="The folder."
+)
+@click.option(
+    "--format",
+    "version",
+    type=click.Choice(["18.1", "26.1", "26.2"]),
+    default="18.1",
+    show_default=True,
+    help="18.1 opens in the most versions of Tableau; the others are valid by Tableau's newest schemas.",
+)
+def tableau(output: Path, version: str) -> None:
+    """Write the dashboards as files for Tableau.
+
+    retail.twb and a .tds for each mart read the live marts, where they are in MySQL or MariaDB; retail.twbx brings the
+    figures along, for people without a database driver, and needs the extra `tableau`.
+    """
+    from retail_pipeline.dashboards.tableau.files import write
+    from retail_pipeline.reports import open_warehouse
+
+    for told in write(open_warehouse(), output, version):
+        click.echo(told)
+
+
 @main.group()
 def marts() -> None:
     """The aggregated tables."""

@@ -5,7 +5,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from retail_pipeline.dashboards.description import mart_table
-from retail_pipeline.dashboards.queries import coverage
+from retail_pipeline.dashboards.queries import coverage, not_made
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.warehouse import check_results, ledger
 from retail_pipeline.warehouse.exact import exact_sum
@@ -21,15 +21,14 @@ def operations(connection: sa.Connection, load_id: str | None = None) -> Shown:
     """All of the page; the bridge is that of one load, or of all. Raises BadInput where there is no such load."""
     if load_id is not None:
         ledger.entry(connection, load_id)
-    made = ledger.shown_versions(connection)
     return {
         "loads": _latest_loads(connection),
         "number_of_loads": connection.scalar(sa.select(sa.func.count()).select_from(loads)),
         "load_id": load_id,
-        "bridge": _bridge(connection, load_id) if "mart_bridge" in made else [],
+        "bridge": _bridge(connection, load_id) if not not_made(connection, ["mart_bridge"]) else [],
         "quarantine": _quarantine(connection),
         "checks": check_results.latest(connection),
-        "coverage": _coverage(connection) if "mart_periods" in made else None,
+        "coverage": _coverage(connection) if not not_made(connection, ["mart_periods"]) else None,
         "behind": _behind(connection),
         "unchecked": ledger.unchecked(connection),
         "waiting": ledger.waiting(connection),

@@ -8,8 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from retail_pipeline.dashboards.description import Dashboard, Figure, Sheet, mart_table
+from retail_pipeline.dashboards.description import Dashboard, Figure, Sheet, dashboard_marts, mart_table
 from retail_pipeline.errors import BadInput
+from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.measuring import ALL_COUNTRIES, ALL_TIME
 from retail_pipeline.warehouse.exact import ExactDecimal, exact_sum
 from retail_pipeline.warehouse.ledger import shown_versions
@@ -58,8 +59,10 @@ class Answers:
 
 def choices(connection: sa.Connection, currency: str | None = None) -> Choices:
     """What can be chosen, regions and periods as a currency has. Raises BadInput where nothing can be shown."""
-    if "mart_kpis" not in shown_versions(connection):
-        raise BadInput("the marts have not been made yet; `retail ingest FILE` makes them")
+    if behind := not_made(connection, dashboard_marts()):
+        raise BadInput(
+            f"{behind[0]} has not been made yet, or by another version of the pipeline; `retail ingest` makes it"
+        )
     kpis = mart_table("mart_kpis")
     everywhere = sa.select(kpis.c.currency).where(kpis.c.scope_type == "all", kpis.c.period == ALL_TIME)
     currencies = tuple(connection.scalars(everywhere.order_by(kpis.c.orders.desc(), kpis.c.currency)))
@@ -73,6 +76,12 @@ def choices(connection: sa.Connection, currency: str | None = None) -> Choices:
         tuple(connection.scalars(regions.order_by(kpis.c.scope_type, kpis.c.net_revenue.desc(), kpis.c.scope))),
         (ALL_TIME, *connection.scalars(periods.order_by(kpis.c.period.desc()))),
     )
+
+
+def not_made(connection: sa.Connection, names: Iterable[str]) -> list[str]:
+    """Those of some marts that aren't there with the columns that this version gives them."""
+    shown = shown_versions(connection)
+    return [name for name in names if shown.get(name, (-1, ""))[1] != marts()[name].definition]
 
 
 def select(found: Choices, region: str | None, period: str | None, currency: str | None) -> Selection:

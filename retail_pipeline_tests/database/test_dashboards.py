@@ -160,6 +160,16 @@ def test_a_shop_without_sales_says_so(warehouse):
         assert "No row is held back" in operations_page(connection, None)
 
 
+def test_marts_of_another_version_are_told_instead_of_failing_somewhere(shop):
+    with shop.writing() as connection:
+        connection.execute(sa.text("UPDATE mart_refreshes SET definition = 'of old' WHERE mart = 'mart_products'"))
+    with (
+        shop.reading() as connection,
+        pytest.raises(BadInput, match=r"mart_products has not been made .*retail ingest"),
+    ):
+        dashboard_page(connection, "sales", {})
+
+
 def test_operations_shows_every_load_with_its_bridge_and_what_is_held_back(shop):
     with shop.reading() as connection:
         page = operations(connection)
