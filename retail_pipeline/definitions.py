@@ -3,6 +3,7 @@
 import dagster as dg
 
 from retail_pipeline.defs.checks import MART_CHECKS, load_checks
+from retail_pipeline.defs.dashboards import REBUILD_TABLEAU, TABLEAU_ASSETS
 from retail_pipeline.defs.loads import COUNTRIES, EXPORT_FILES, load_assets
 from retail_pipeline.defs.marts import MART_ASSETS
 from retail_pipeline.defs.resources import RESOURCES
@@ -22,10 +23,10 @@ refresh_marts = dg.define_asset_job(
 )
 
 defs = dg.Definitions(
-    assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS],
+    assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS, *TABLEAU_ASSETS],
     asset_checks=[load_checks, *MART_CHECKS],
     jobs=[ingest, refresh_marts],
-    sensors=[waiting_loads],
+    sensors=[waiting_loads, REBUILD_TABLEAU],
     resources=RESOURCES,
     executor=dg.in_process_executor,
 )

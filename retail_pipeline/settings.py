@@ -83,5 +83,9 @@ class Settings(BaseSettings):
         return self.resolved_home / "landing"
 
     @property
+    def tableau_folder(self) -> Path:
+        return self.resolved_home / "tableau"
+
+    @property
     def dagster_home(self) -> Path:
         return self.resolved_home / "dagster"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import dagster as dg
 import pytest
 import sqlalchemy as sa
 
@@ -136,6 +137,20 @@ def test_every_worksheet_shows_what_the_browser_shows(shop, package, region, per
                     assert near(mark[column], row[column]), (sheet.name, row)
                     compared += 1
     assert compared > 100
+
+
+def test_the_files_are_assets_that_dagster_writes_where_they_can_be(shop):
+    from retail_pipeline.definitions import defs
+
+    run = defs.get_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=[dg.AssetKey("tableau_workbook"), dg.AssetKey("tableau_packaged_workbook")]
+    )
+    assert run.success
+    written = {event.asset_key.path[-1] for event in run.get_asset_materialization_events()}
+    folder = shop.settings.tableau_folder
+    assert written == {"tableau_packaged_workbook"} | ({"tableau_workbook"} if not shop.is_sqlite else set())
+    assert (folder / PACKAGED).exists()
+    assert (folder / LIVE).exists() == (not shop.is_sqlite)
 
 
 def test_a_password_is_written_nowhere(shop, tmp_path):

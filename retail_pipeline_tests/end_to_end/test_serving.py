@@ -72,7 +72,7 @@ def test_serve_shows_the_assets_and_the_runs_that_ingest_made_and_stops_cleanly(
             lambda: graphql(port, "{assetNodes{assetKey{path}} runsOrError{... on Runs{results{jobName status}}}}")
         )
         assert {"path": ["mart_kpis"]} in [node["assetKey"] for node in found["assetNodes"]]
-        assert found["runsOrError"]["results"] == [{"jobName": "ingest", "status": "SUCCESS"}]
+        assert {"jobName": "ingest", "status": "SUCCESS"} in found["runsOrError"]["results"]
         health = wait_for(lambda: urllib.request.urlopen(f"http://127.0.0.1:{api_port}/health", timeout=30).read())
         assert json.loads(health) == {"status": "ok", "database": "ok"}
         taken = retail("serve", "--port", str(port), home=home)
