@@ -15,6 +15,8 @@ import click
 
 from benchmarks import exports
 from benchmarks.comparison import Cost
+from retail_pipeline.dashboards.description import dashboards
+from retail_pipeline.dashboards.pages import dashboard_page
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline_tests.end_to_end.commands import environment
@@ -127,6 +129,17 @@ class Shop:
         path = self.folder / f"day_{self.days}.csv"
         exports.write_next_day(self.whole, path, self.days)
         return self.ingest(path)
+
+    def show_dashboards(self) -> Cost:
+        """Makes the pages of the dashboards, as the API does, with charts that the browser draws."""
+        warehouse = Warehouse(Settings(_env_file=None, home=self.folder / "home", database_url=self.url))
+        began, cpu_began = time.perf_counter(), time.process_time()
+        with warehouse.reading() as connection:
+            for name in dashboards():
+                dashboard_page(connection, name, {})
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
+        warehouse.engine.dispose()
+        return Cost(seconds, cpu_seconds, peak_mib=0, lines=_lines_loaded(self.folder / "home", self.url))
 
 
 def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage"]:

@@ -296,7 +296,8 @@ def _projection(selection: Selection) -> Spec:
     view = map_views().get(selection.region)
     if view is None:
         return {"type": "naturalEarth1"}
-    scale = {"expr": f"width * {WORLD_SCALE * view.zoom}"}
+    # A page that isn't laid out yet has no width, and at a scale of 0 the South Pole would be nowhere at all.
+    scale = {"expr": f"max(width, 100) * {WORLD_SCALE * view.zoom}"}
     middle = {"expr": "[width / 2, height / 2]"}
     return {"type": "mercator", "center": list(view.center), "scale": scale, "translate": middle}
 

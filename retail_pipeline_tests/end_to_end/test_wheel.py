@@ -30,3 +30,13 @@ def test_an_installed_wheel_brings_its_sql_yaml_and_migrations(tmp_path):
     result = subprocess.run(demo, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert "19,798 loaded" in result.stdout
+    page = [sys.executable, "-m", "retail_pipeline", "dashboards", "--output", str(tmp_path / "page.html")]
+    result = subprocess.run(page, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    static = (
+        "from api.dashboards import static; print(len(static('dashboards.js').body), len(static('style.css').body))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", static], env=environment, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr

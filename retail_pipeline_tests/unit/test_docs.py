@@ -47,7 +47,11 @@ def test_every_setting_is_in_the_readme_and_every_setting_there_exists():
     table = set(re.findall(r"^\| `(RETAIL_[A-Z_]+)` \|", README, re.MULTILINE))
     assert table == known
     for document in DOCUMENTS.values():
-        assert set(re.findall(r"RETAIL_[A-Z_]+", document)) <= known | {"RETAIL_TEST_MYSQL_URL", "RETAIL_TEST_DATA"}
+        assert set(re.findall(r"RETAIL_[A-Z_]+", document)) <= known | {
+            "RETAIL_TEST_MYSQL_URL",
+            "RETAIL_TEST_DATA",
+            "RETAIL_TEST_TABLEAU_XSD",
+        }
 
 
 def test_every_table_for_people_is_in_the_readme():
@@ -66,7 +70,13 @@ def test_every_file_that_a_document_names_exists(document):
         if Path(path).name not in examples:
             assert any(
                 (ROOT / folder / path).exists()
-                for folder in ("", "retail_pipeline", "retail_pipeline_tests", "retail_pipeline/marts")
+                for folder in (
+                    "",
+                    "retail_pipeline",
+                    "retail_pipeline_tests",
+                    "retail_pipeline/marts",
+                    "retail_pipeline/dashboards",
+                )
             ), path
 
 
