@@ -121,14 +121,17 @@ def _days(row: Row) -> str:
 def _bars(sheet: Sheet, rows: list[Row], selection: Selection, scale: Spec | None = None, room: float = 1.45) -> Spec:
     """Bars with their values beside them; the axis goes `room` times as far as the longest bar, for its value."""
     (name,) = sheet.drawn
+    texts = [_axis(sheet, row) for row in rows]
+    if len({*texts}) < len(texts):  # the same number in two sources is two customers
+        texts = [" ".join(str(row[column]) for column in sheet.by) for row in rows]
     values = [
         {
-            "axis": _axis(sheet, row),
+            "axis": text,
             "value": float(row[name] or 0),
             "label": _label(row[name], sheet.type_of(name), selection),
             "tip": _tip(sheet, row, name, selection),
         }
-        for row in rows
+        for row, text in zip(rows, texts, strict=True)
     ]
     most = max((value["value"] for value in values), default=0)
     x = {"field": "value", "type": "quantitative", "axis": None}

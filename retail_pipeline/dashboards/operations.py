@@ -27,6 +27,7 @@ def operations(connection: sa.Connection, load_id: str | None = None) -> Shown:
         "load_id": load_id,
         "bridge": _bridge(connection, load_id) if not not_made(connection, ["mart_bridge"]) else [],
         "quarantine": _quarantine(connection),
+        "rows_held": connection.scalar(sa.select(sa.func.count()).where(quarantined_lines.c.status == "held")),
         "checks": check_results.latest(connection),
         "coverage": _coverage(connection) if not not_made(connection, ["mart_periods"]) else None,
         "behind": _behind(connection),

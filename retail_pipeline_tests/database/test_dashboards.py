@@ -19,7 +19,7 @@ from retail_pipeline.marts.catalogue import marts, measures
 from retail_pipeline.marts.measuring import Scope, figures
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline_tests.exports import ingest, order_line
+from retail_pipeline_tests.exports import ONLINE_RETAIL, ingest, order_line
 
 pytestmark = pytest.mark.database
 
@@ -143,6 +143,27 @@ def test_a_curve_of_many_keeps_the_first_ten_and_the_last_and_few_between(shop):
     assert ranks[-1] == everyone[-1]
 
 
+def test_amounts_of_two_currencies_are_never_added_up(warehouse, export):
+    abroad = ONLINE_RETAIL.model_copy(update={"name": "abroad", "currency": "EUR"})
+    ingest(warehouse, export("home.csv", order_line("1", price="10"), order_line("2", price="10")))
+    ingest(
+        warehouse, export("abroad.csv", order_line("3", price="7"), order_line("C3", price="7", quantity=-1)), abroad
+    )
+    for mart in marts().values():
+        refresh(warehouse, mart)
+    with warehouse.reading() as connection:
+        found = choices(connection)
+        assert found.currencies == ("GBP", "EUR")
+        for currency, revenue, orders in (("GBP", 120, 2), ("EUR", 35, 1)):
+            for name, dashboard in dashboards().items():
+                shown_in = answers(connection, dashboard, select(found, None, None, currency))
+                assert (shown_in.kpis["net_revenue"], shown_in.kpis["orders"]) == (revenue, orders)
+                assert f"in {currency}" in dashboard_page(connection, name, {"currency": currency})
+        html = dashboard_page(connection, "sales", {"currency": "EUR"})
+    assert "€35.00" in html
+    assert "£" not in html
+
+
 def test_what_cannot_be_chosen_is_told_with_what_can(shop):
     for chosen in ({"region": "Mars"}, {"period": "1999"}, {"currency": "XXX"}, {"region": "France"}):
         with shop.reading() as connection, pytest.raises(BadInput, match=f"no {next(iter(chosen))} .*; there are "):
@@ -179,7 +200,11 @@ def test_operations_shows_every_load_with_its_bridge_and_what_is_held_back(shop)
     late = page["loads"][0]["load_id"]
     held = [(group["load_id"], group["reasons"], group["line_count"]) for group in page["quarantine"]]
     assert (late, "quantity_not_a_number", 1) in held
-    assert sum(count for _, _, count in held) == sum(load["rows_quarantined"] for load in page["loads"])
+    assert (
+        page["rows_held"]
+        == sum(count for _, _, count in held)
+        == sum(load["rows_quarantined"] for load in page["loads"])
+    )
     assert f"/quarantine?load_id={late}&amp;format=csv" in html
     steps = {step["step"]: step["amount"] for step in page["bridge"]}
     assert steps["file_total"] == sum(load["amount_read"] for load in page["loads"])

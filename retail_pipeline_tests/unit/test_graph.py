@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import dagster as dg
+import pytest
 
 from retail_pipeline.dashboards.description import dashboard_marts
 from retail_pipeline.definitions import defs
@@ -61,6 +62,22 @@ def test_the_files_for_tableau_lie_downstream_of_the_marts_that_dashboards_read(
         assert {key.path[-1] for key in node.parent_keys} == {*dashboard_marts()}
         assert node.owners
         assert node.kinds
+
+
+def test_the_packaged_workbook_is_written_anew_when_a_mart_that_it_shows_was_refreshed():
+    pytest.importorskip("pantab", reason="without pantab there is no packaged workbook")
+    packaged, mart = dg.AssetKey("tableau_packaged_workbook"), dg.AssetKey("mart_kpis")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for key in (packaged, *GRAPH.get(packaged).parent_keys):
+            instance.report_runless_asset_event(dg.AssetMaterialization(key))
+        seen = dg.evaluate_automation_conditions(defs, instance)
+        assert seen.get_num_requested(packaged) == 0
+        instance.report_runless_asset_event(dg.AssetMaterialization(mart))
+        seen = dg.evaluate_automation_conditions(defs, instance, cursor=seen.cursor)
+        assert seen.get_num_requested(packaged) == 1
+        instance.report_runless_asset_event(dg.AssetMaterialization(packaged))
+        seen = dg.evaluate_automation_conditions(defs, instance, cursor=seen.cursor)
+        assert seen.get_num_requested(packaged) == 0
 
 
 def test_every_column_of_a_mart_is_traced_to_the_columns_that_it_comes_from():

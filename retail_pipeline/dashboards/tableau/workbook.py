@@ -1,9 +1,10 @@
 """The workbook: data sources, worksheets, dashboards and windows, from the description."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from retail_pipeline.dashboards.description import Dashboard, Figure, Sheet, dashboards
+from retail_pipeline.dashboards.description import Dashboard, Sheet, dashboards
 from retail_pipeline.dashboards.queries import Answers, Choices, Selection
 from retail_pipeline.dashboards.sentences import sentences
 from retail_pipeline.dashboards.tableau.datasource import Connection, DataSource
@@ -29,7 +30,7 @@ FEATURES = (
 WIDTH = 1200
 """Pixels of a dashboard."""
 
-TITLE, CHOICE, FIGURE, SENTENCE, CHART, WIDE_CHART = 50, 60, 90, 22, 300, 300
+TITLE, CHOICE, FIGURE, SENTENCE, CHART = 50, 60, 90, 22, 300
 """Heights in pixels: the title, the row of parameters, of figures, a sentence, and a row of charts."""
 
 WHOLE = 100_000
@@ -61,7 +62,7 @@ def workbook(contents: Contents, connection: Connection, version: str) -> ET.Ele
     worksheets = [
         sheet for name, dashboard in dashboards().items() for sheet in _worksheets(name, dashboard, sources, chosen)
     ]
-    pages = [_Page(name, dashboard, contents.shown[name], chosen) for name, dashboard in dashboards().items()]
+    pages = [_Page(dashboard, contents.shown[name], chosen) for name, dashboard in dashboards().items()]
     is_strict = version != "18.1"
     manifest = ["ManifestByVersion"] if is_strict else FEATURES
     explaining = element(
@@ -129,7 +130,7 @@ def _worksheets(
 class _Page:
     """A dashboard: rows of zones from top to bottom."""
 
-    def __init__(self, name: str, dashboard: Dashboard, shown: Answers, chosen: dict[str, Parameter]):
+    def __init__(self, dashboard: Dashboard, shown: Answers, chosen: dict[str, Parameter]):
         self.dashboard = dashboard
         self.says = sentences(shown, dashboard.says)
         self.asks = [chosen[one] for one in dashboard.filters]
@@ -167,32 +168,28 @@ class _Page:
             name=self.dashboard.title,
         )
 
-    def _rows(self):
+    def _rows(self) -> Iterator[tuple[int, list[ET.Element]]]:
         """The height and the zones of each row."""
-        title = formatted(self.dashboard.title, bold="true", fontsize="18")
-        yield TITLE, [element("zone", title, type_v2="text")]
+        yield TITLE, [element("zone", formatted(self.dashboard.title, bold="true", fontsize="18"), type_v2="text")]
         if self.asks:
             controls = [element("zone", mode="compact", param=one.reference, type_v2="paramctrl") for one in self.asks]
             yield CHOICE, controls
-        figures: list[Figure | Sheet] = list(self.dashboard.figures)
-        yield FIGURE, [element("zone", name=figure_name(self.dashboard, one)) for one in figures]  # type: ignore[arg-type]
+        yield FIGURE, [element("zone", name=figure_name(self.dashboard, one)) for one in self.dashboard.figures]
         if self.says:
-            yield 20 + SENTENCE * len(self.says), [element("zone", formatted(*self.says), type_v2="text")]
-        waiting: list[ET.Element] = []
-        for sheet in self.dashboard.sheets:
-            zone = element("zone", name=sheet.title)
-            if sheet.wide:
-                if waiting:
-                    yield CHART, waiting
-                    waiting = []
-                yield WIDE_CHART, [zone]
-                continue
-            waiting.append(zone)
-            if len(waiting) == 2:
-                yield CHART, waiting
-                waiting = []
-        if waiting:
-            yield CHART, waiting
+            yield SENTENCE * (1 + len(self.says)), [element("zone", formatted(*self.says), type_v2="text")]
+        for row in _in_rows(self.dashboard.sheets):
+            yield CHART, [element("zone", name=sheet.title) for sheet in row]
+
+
+def _in_rows(sheets: Iterable[Sheet]) -> list[list[Sheet]]:
+    """Sheets two by two, in their order, and wide ones by themselves."""
+    rows: list[list[Sheet]] = []
+    for sheet in sheets:
+        if rows and len(rows[-1]) == 1 and not sheet.wide and not rows[-1][0].wide:
+            rows[-1].append(sheet)
+        else:
+            rows.append([sheet])
+    return rows
 
 
 def _side_by_side(zones: list[ET.Element], top: int, bottom: int) -> list[ET.Element]:

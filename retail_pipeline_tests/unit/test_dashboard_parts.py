@@ -195,3 +195,15 @@ def test_charts_can_be_put_into_a_page_whatever_a_product_is_called():
     assert "<b>" not in html
     assert html.count("</script>") == 1
     assert "</script><b>" in json.dumps(shown["spec"])
+    drawn = _sheet(sheet, [row | {"source": "s"}], GBP, with_script=False)
+    html = template.render(part={"name": "p", "figures": [], "sentences": [], "sheets": [drawn]})
+    assert "<svg" in html
+    assert "<b>" not in html
+    assert "</script>" not in html
+
+
+def test_customers_of_two_sources_with_one_number_have_a_bar_each():
+    (sheet,) = (sheet for sheet in dashboards()["customers"].sheets if sheet.name == "top_customers")
+    row = {"customer_id": "17850", "net_revenue": Decimal(1), "country": "X", "segment": "Y", "orders": 1}
+    spec = charts.chart(sheet, [row | {"source": "shop"}, row | {"source": "till"}], GBP, {})
+    assert [value["axis"] for value in spec["data"]["values"]] == ["17850 shop", "17850 till"]
