@@ -18,7 +18,13 @@ from retail_pipeline.intake.inspection import safe_file_name
 FIELD_BYTES = 1000
 """The longest value of a form's field that isn't a file."""
 
-SUFFIXES = {"text/csv": ".csv", "application/json": ".json", "application/x-ndjson": ".ndjson"}
+SUFFIXES = {
+    "text/csv": ".csv",
+    "application/json": ".json",
+    "application/x-ndjson": ".ndjson",
+    "application/vnd.apache.parquet": ".parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": ".xlsx",
+}
 """Kinds of content that are a file by themselves, and how such a file is called."""
 
 PART_OF_FORM = "multipart/form-data"

@@ -1,7 +1,9 @@
 """POST /ingest and what follows it, on every database; Dagster's web server is the real one where it is asked."""
 
+import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
 import dagster as dg
 import pytest
@@ -11,9 +13,9 @@ from retail_pipeline.defs.runs import run_ingest
 from retail_pipeline.defs.sensors import ABANDONED_AFTER
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.landing import ARRIVING, landed_file
-from retail_pipeline.warehouse.loading import no_progress
-from retail_pipeline.warehouse.tables import loads
-from retail_pipeline_tests.exports import entry, order_line
+from retail_pipeline.warehouse.loading import load, no_progress
+from retail_pipeline.warehouse.tables import loads, order_lines
+from retail_pipeline_tests.exports import ONLINE_RETAIL, entry, order_line, rows
 
 pytestmark = pytest.mark.database
 
@@ -134,6 +136,32 @@ def test_a_body_that_is_the_file_itself_works_as_well(client, warehouse):
     answer = client.post("/ingest?file_name=till.csv", content=CONTENT, headers={"content-type": "text/csv"})
     assert answer.status_code == 202
     assert landed_file(warehouse, answer.json()["load_id"], "till.csv").read_bytes() == CONTENT
+
+
+RECORDS = [dict(zip(HEADER.strip().split(","), order_line(number).split(","), strict=True)) for number in ("7", "8")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("application/json", json.dumps(RECORDS)),
+        ("application/x-ndjson", "".join(json.dumps(record) + "\n" for record in RECORDS)),
+    ],
+)
+def test_order_lines_in_the_body_as_json_are_loaded(client, warehouse, kind, content):
+    answer = client.post("/ingest?source=online_retail", content=content.encode(), headers={"content-type": kind})
+    assert answer.status_code == 202, answer.text
+    load(warehouse, answer.json()["load_id"], ONLINE_RETAIL)
+    assert rows(warehouse, order_lines, "invoice_no", "amount") == [("7", Decimal("15.3")), ("8", Decimal("15.3"))]
+
+
+def test_a_small_file_that_unpacks_into_a_huge_one_is_refused(client, warehouse, monkeypatch):
+    monkeypatch.setenv("RETAIL_UNPACKED_MB", "1")
+    bomb = gzip.compress(HEADER.encode() + b"\n" * 30_000_000)
+    answer = client.post("/ingest", files={"file": ("bomb.csv.gz", bomb)})
+    assert answer.status_code == 422
+    assert "RETAIL_UNPACKED_MB" in answer.json()["detail"]
+    assert not list(warehouse.landing_folder.iterdir())
 
 
 BAD = {
