@@ -63,6 +63,7 @@ class Transaction(BaseModel):
     customer_id: str | None
     country: str
     kind: str
+    invoice_line: str | None
 
 
 class Transactions(BaseModel):

@@ -233,6 +233,12 @@ class SourceProfile(Layout):
             raise ValueError("columns: 'status' is not mapped, and cancellation or not_sold look at it")
         return self
 
+    @property
+    def has_totals(self) -> bool:
+        """Whether it says the money of whole lines, so that a unit price may be a rounded quotient."""
+        said = {*self.columns, *self.defaults, *(column for lookup in self.lookups for column in lookup.columns)}
+        return not said.isdisjoint({"line_total", "discount", "tax"})
+
     def names_of(self, column: str) -> tuple[str, ...]:
         """The export's columns that an order line column may come from, best first; empty where it isn't mapped."""
         names = self.columns.get(column, ())

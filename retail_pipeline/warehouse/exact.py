@@ -7,10 +7,11 @@ ten-thousandths, which are exact, here for SQLAlchemy and in `dialect` for SQL t
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Numeric, String
+from sqlalchemy import ColumnElement, Dialect, Numeric, String, cast, func
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
@@ -100,6 +101,11 @@ def _printed(element: exact_text, compiler: Any, **kwargs: Any) -> str:
     (column,) = element.clauses
     number = compiler.process(column, **kwargs)
     return f"CASE WHEN {number} IS NOT NULL THEN printf('%.{column.type.impl.scale}f', {number}) END"
+
+
+def second_text(column: ColumnElement[datetime]) -> ColumnElement[str]:
+    """A time as text to the second, `2010-12-01 08:26:00`; left alone, MariaDB adds a fraction."""
+    return func.substr(cast(column, String), 1, len("2010-12-01 08:26:00"))
 
 
 def exact_ratio(numerator: float | None, denominator: float | None, scale: int) -> float | None:

@@ -79,7 +79,8 @@ def load(
             change = _take_out(connection, load_id)
             figures = _insert_batches(warehouse, connection, entry, profile, progress)
             figures.rows_repeated = overlap.repeated_rows(connection, load_id)
-            ledger.enter_loaded(connection, load_id, run_id, asdict(figures) | {"currency": profile.currency})
+            said = {"currency": profile.currency, "has_totals": int(profile.has_totals)}
+            ledger.enter_loaded(connection, load_id, run_id, asdict(figures) | said)
             correcting.enter_applied(connection, load_id)
             change.note(figures.rows_read)
             if profile.repeats == "drop":

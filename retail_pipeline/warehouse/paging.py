@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import sqlalchemy as sa
 
-from retail_pipeline.warehouse.exact import ExactDecimal, exact_text
+from retail_pipeline.warehouse.exact import ExactDecimal, exact_text, second_text
 from retail_pipeline.warehouse.tables import loads, order_lines
 
 
@@ -114,7 +114,7 @@ def _in_json(column: sa.Column) -> sa.ColumnElement:
     if isinstance(column.type, ExactDecimal):
         return exact_text(column)
     if isinstance(column.type, sa.DateTime):
-        return sa.func.replace(sa.cast(column, sa.String), " ", "T")
+        return sa.func.replace(second_text(column), " ", "T")
     return column
 
 

@@ -17,7 +17,7 @@ import pymysql.cursors
 import sqlalchemy as sa
 
 from retail_pipeline.warehouse.connection import Warehouse
-from retail_pipeline.warehouse.exact import ExactDecimal, exact_text
+from retail_pipeline.warehouse.exact import ExactDecimal, exact_text, second_text
 from retail_pipeline.warehouse.tables import INSTANT
 
 BATCH_ROWS = 10_000
@@ -62,7 +62,8 @@ def _stop(warehouse: Warehouse, driver: pymysql.Connection) -> None:
 
 
 def _batch(rows: Sequence[tuple[str]], wanted: pa.Schema) -> pa.RecordBatch:
-    content = "\n".join(line for (line,) in rows).encode()
+    # Arrow takes an empty field at the very end for a quoted one, so the last line is ended as well.
+    content = "".join(f"{line}\n" for (line,) in rows).encode()
     table = pyarrow.csv.read_csv(
         BytesIO(content),
         pyarrow.csv.ReadOptions(column_names=wanted.names, block_size=len(content) + 1, use_threads=False),
@@ -82,6 +83,8 @@ def _line(columns: Sequence[sa.ColumnElement]) -> sa.ColumnElement[str]:
 def _field(column: sa.ColumnElement) -> sa.ColumnElement[str]:
     if isinstance(column.type, ExactDecimal):
         text = exact_text(column)
+    elif isinstance(column.type, sa.DateTime) and column.type is not INSTANT:
+        text = second_text(column)
     elif isinstance(column.type, sa.String):
         text = sa.literal_column("'\"'", sa.String).concat(sa.func.replace(column, '"', '""')).concat('"')
     else:

@@ -31,6 +31,15 @@ def upgrade() -> None:
             existing_comment="The encoding that the file was found to be in.",
             comment="The encoding of the file's text, or its format where it is none: excel.",
         )
+    op.add_column(
+        "loads",
+        sa.Column(
+            "has_totals",
+            sa.SmallInteger(),
+            nullable=True,
+            comment="1 where the source says the money of whole lines, so that unit prices are rounded.",
+        ),
+    )
     op.create_table(
         "corrections",
         sa.Column("load_id", sa.String(length=200), nullable=False, comment="The load whose row is corrected."),
