@@ -1,9 +1,9 @@
 """The forms in which rows are handed out: which one a request asks for, and rows written in it as they are read."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator
 from io import BytesIO
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import Request
@@ -50,28 +50,20 @@ def declared(*names: Format) -> dict[str, Any]:
     }
 
 
-def stream(batches: Iterator["pa.RecordBatch"], schema: "pa.Schema", form: Format, name: str) -> StreamingResponse:
+def stream(batches: Generator["pa.RecordBatch"], schema: "pa.Schema", form: Format, name: str) -> StreamingResponse:
     """An answer that hands out batches of rows as they come; a download called `name`."""
-    pieces = WRITERS[form](batches, schema)
-    first = next(pieces)  # what can't be read at all is an error, not an answer that breaks off
+    first = list(islice(batches, 1))  # what can't be read is an error, not an answer that breaks off
+    pieces = WRITERS[form](chain(first, batches), schema)
     headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
-    return StreamingResponse(_Pieces(first, pieces, batches), media_type=MEDIA_TYPES[form], headers=headers)
+    return StreamingResponse(_until_left(pieces, batches), media_type=MEDIA_TYPES[form], headers=headers)
 
 
-@dataclass
-class _Pieces:
-    """The pieces of an answer; closes what they are read from, also when the reader goes away."""
-
-    first: bytes
-    rest: Iterator[bytes]
-    source: Any
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield self.first
-            yield from self.rest
-        finally:
-            self.source.close()
+def _until_left(pieces: Iterator[bytes], batches: Generator["pa.RecordBatch"]) -> Iterator[bytes]:
+    """The pieces of an answer; what they are read from is closed in the end, also when the reader goes away."""
+    try:
+        yield from pieces
+    finally:
+        batches.close()
 
 
 def _csv(batches: Iterable["pa.RecordBatch"], schema: "pa.Schema") -> Iterator[bytes]:
@@ -154,7 +146,7 @@ class _Sink:
         self.closed = True
 
 
-WRITERS: dict[str, Callable[[Iterator["pa.RecordBatch"], "pa.Schema"], Iterator[bytes]]] = {
+WRITERS: dict[str, Callable[[Iterable["pa.RecordBatch"], "pa.Schema"], Iterator[bytes]]] = {
     "csv": _csv,
     "ndjson": _ndjson,
     "arrow": _arrow,

@@ -5,7 +5,7 @@ times as fast as one of fifteen; drivers that are as fast (connectorx, asyncmy) 
 without bounds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import suppress
 from functools import reduce
 from io import BytesIO
@@ -13,7 +13,6 @@ from io import BytesIO
 import pyarrow as pa
 import pyarrow.csv
 import pymysql
-import pymysql.cursors
 import sqlalchemy as sa
 
 from retail_pipeline.warehouse.connection import Warehouse
@@ -28,37 +27,31 @@ def schema(query: sa.Select) -> pa.Schema:
     return pa.schema([(column.name, _arrow_type(column.type)) for column in query.selected_columns])
 
 
-def batches(warehouse: Warehouse, query: sa.Select) -> Iterator[pa.RecordBatch]:
+def batches(warehouse: Warehouse, query: sa.Select) -> Generator[pa.RecordBatch]:
     """The rows of a query as batches of its `schema`.
 
     The connection is closed with the iterator, so that a reader who goes away leaves no query running.
     """
     wanted = schema(query)
     lines = query.with_only_columns(_line(query.selected_columns).label("line"))
-    statement = lines.compile(warehouse.engine, compile_kwargs={"render_postcompile": True})
-    parameters = statement.construct_params()
-    if statement.positional:
-        parameters = tuple(parameters[name] for name in statement.positiontup)
     with warehouse.reading() as connection:
-        driver = connection.connection.driver_connection
-        cursor = driver.cursor() if warehouse.is_sqlite else driver.cursor(pymysql.cursors.SSCursor)
+        result = connection.execution_options(yield_per=BATCH_ROWS).execute(lines)
         try:
-            cursor.execute(statement.string, parameters)
-            while rows := cursor.fetchmany(BATCH_ROWS):
+            for rows in result.partitions():
                 yield _batch(rows, wanted)
         except GeneratorExit:
             if not warehouse.is_sqlite:
-                _stop(warehouse, driver)
+                _stop(warehouse, connection)
             raise
         finally:
-            with suppress(pymysql.err.OperationalError):  # that it was stopped
-                cursor.close()
+            with suppress(sa.exc.DBAPIError, pymysql.err.OperationalError):  # that it was stopped
+                result.close()
 
 
-def _stop(warehouse: Warehouse, driver: pymysql.Connection) -> None:
-    """Stops a connection's query: to close its cursor is to read what is left of the result."""
+def _stop(warehouse: Warehouse, connection: sa.Connection) -> None:
+    """Stops a connection's query: to close its result is to read what is left of it."""
     with warehouse.reading() as other:
-        other.execute(sa.text("KILL QUERY :id"), {"id": driver.thread_id()})
+        other.execute(sa.text("KILL QUERY :id"), {"id": connection.connection.driver_connection.thread_id()})
 
 
 def _batch(rows: Sequence[tuple[str]], wanted: pa.Schema) -> pa.RecordBatch:
