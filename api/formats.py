@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from api.json import dumps
 from api.problems import Refused
+from retail_pipeline.intake.spreadsheets import FORMULA_STARTS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,8 +26,8 @@ MEDIA_TYPES: dict[Format, str] = {
     "arrow": "application/vnd.apache.arrow.stream",
 }
 
-FORMULA_STARTS = r"^[=+\-@\t\r]"
-"""What makes a spreadsheet take text for a formula (CWE-1236)."""
+FORMULA = "^[" + "".join(sorted(FORMULA_STARTS)).replace("-", r"\-") + "]"
+"""A text that a spreadsheet would run."""
 
 
 def wanted(request: Request, stated: Format | None) -> Format:
@@ -87,8 +88,8 @@ def _safe_in_spreadsheets(batch: "pa.RecordBatch", text: list[str]) -> "pa.Recor
 
     for name in text:
         column = batch.column(name)
-        if pc.any(pc.match_substring_regex(column, FORMULA_STARTS)).as_py():
-            guarded = pc.replace_substring_regex(column, f"({FORMULA_STARTS})", r"'\1", max_replacements=1)
+        if pc.any(pc.match_substring_regex(column, FORMULA)).as_py():
+            guarded = pc.replace_substring_regex(column, f"({FORMULA})", r"'\1", max_replacements=1)
             batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), guarded)
     return batch
 

@@ -15,15 +15,13 @@ from retail_pipeline.intake.formats import open_table
 from retail_pipeline.intake.formats.delimited import delimiter_of
 from retail_pipeline.intake.formats.kinds import BINARY
 from retail_pipeline.intake.inspection import encoding_of
+from retail_pipeline.intake.spreadsheets import FORMULA_STARTS
 from retail_pipeline.sources import FURTHER_COLUMNS, RAW_COLUMNS, Layout, SourceProfile
 
 ENCODINGS = ("utf-8", "cp1252")
 KEYS = ("load_id", "line_no")
 TOLD = ("file_line", "reasons")
 """Columns that help who corrects, and are not read back."""
-
-FORMULA_STARTS = frozenset("=+-@\t\r\n＝＋－＠")
-"""What a spreadsheet may take for the beginning of a formula: CWE-1236."""
 
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 LONGEST_CELL = 32_767

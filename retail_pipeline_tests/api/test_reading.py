@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 
+from retail_pipeline.intake.spreadsheets import FORMULA_STARTS
 from retail_pipeline.marts.catalogue import marts, measures
 from retail_pipeline.marts.measuring import Scope, figures
 from retail_pipeline.marts.refresh import refresh
@@ -48,6 +49,15 @@ def test_quarantine_shows_what_the_file_said_and_why_it_is_held_back(client, sho
     assert client.get("/quarantine?load_id=nope").status_code == 404
     rows = list(csv.DictReader(io.StringIO(client.get("/quarantine?format=csv").text)))
     assert [row["description"] for row in rows] == ["'=1+1", "HEART"]
+
+
+def test_every_text_that_a_spreadsheet_would_run_is_guarded(client, warehouse, export):
+    texts = [f"{start}1+1" for start in sorted(FORMULA_STARTS - set("\t\r\n"))] + ["plain", "1=1"]
+    lines = [order_line(str(number), description=text, quantity="x") for number, text in enumerate(texts)]
+    ingest(warehouse, export("formulas.csv", *lines))
+    rows = csv.DictReader(io.StringIO(client.get("/quarantine?format=csv").text))
+    guarded = [f"'{text}" if text[0] in FORMULA_STARTS else text for text in texts]
+    assert [row["description"] for row in rows] == guarded
 
 
 def test_marts_are_listed_with_what_their_columns_mean(client):
