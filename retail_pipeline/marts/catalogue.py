@@ -12,6 +12,7 @@ import sqlglot
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlglot import exp
+from sqlglot.schema import MappingSchema
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.warehouse.exact import ExactDecimal
@@ -223,10 +224,16 @@ def marts() -> dict[str, Mart]:
 
 @cache
 def schema() -> dict[str, dict[str, str]]:
-    """Column types of everything that marts can read, by table, in MySQL's words: what sqlglot needs to know."""
+    """Column types of everything that marts can read, by table, in MySQL's words."""
     described = [*metadata.sorted_tables, *(mart.table() for mart in marts().values())]
     dialect = sa.dialects.mysql.dialect()
     return {table.name: {column.name: column.type.compile(dialect) for column in table.columns} for table in described}
+
+
+@cache
+def sql_schema() -> MappingSchema:
+    """`schema` as sqlglot wants it; made once, for that takes as long as a query's translation."""
+    return MappingSchema(schema(), dialect="mysql")
 
 
 def _read_mart(path: Path, query: exp.Query) -> Mart:

@@ -3,7 +3,7 @@
 from sqlglot import exp
 from sqlglot.lineage import Node, lineage
 
-from retail_pipeline.marts.catalogue import Mart, schema
+from retail_pipeline.marts.catalogue import Mart, sql_schema
 from retail_pipeline.warehouse.dialect import qualified
 
 ColumnLineage = dict[str, list[tuple[str, str]]]
@@ -13,8 +13,8 @@ ColumnLineage = dict[str, list[tuple[str, str]]]
 def column_lineage(mart: Mart) -> ColumnLineage:
     """The sources of every column of a mart, in alphabetical order."""
     # Neither trimmed nor copied: that is for showing the SQL of each step, and takes ten times as long.
-    query = qualified(mart.query, schema())
-    found = lineage(None, query, schema(), dialect="mysql", trim_selects=False, copy=False)
+    query = qualified(mart.query, sql_schema())
+    found = lineage(None, query, sql_schema(), dialect="mysql", trim_selects=False, copy=False)
     return {name: _sources(node) for name, node in found.items()}
 
 

@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.marts.catalogue import TYPES, Measure, formula, marts, measures, schema
+from retail_pipeline.marts.catalogue import TYPES, Measure, formula, marts, measures, sql_schema
 from retail_pipeline.warehouse.dialect import dialect_of, translate
 
 ALL_COUNTRIES, ALL_TIME = "All countries", "all time"
@@ -81,7 +81,7 @@ def bases(name: str) -> dict[str, Measure]:
 
 
 def _run(connection: sa.Connection, name: str, scope: Scope, grain: list[str]) -> list[sa.Row]:
-    text = translate(query(name, scope, grain), dialect_of(connection), schema()).replace(":", "\\:")
+    text = translate(query(name, scope, grain), dialect_of(connection), sql_schema()).replace(":", "\\:")
     measured = sa.column(name, TYPES[measures()[name].type].stored)
     columns = (*map(sa.column, grain), measured, sa.column("line_count"))
     return list(connection.execute(sa.text(text).columns(*columns)))

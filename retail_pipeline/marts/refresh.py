@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlglot import exp
 
 from retail_pipeline.marts import incremental
-from retail_pipeline.marts.catalogue import Mart, Parts, marts, schema
+from retail_pipeline.marts.catalogue import Mart, Parts, marts, sql_schema
 from retail_pipeline.warehouse import Warehouse, changes, ledger
 from retail_pipeline.warehouse.dialect import (
     add_up,
@@ -138,7 +138,7 @@ def choose_to_test(connection: sa.Connection, mart: Mart, parts: tuple[str, ...]
         f"INSERT INTO {tested_parts.name} (parts, {columns}) SELECT DISTINCT '{columns}', {columns} FROM ({keys}) AS k"
     )
     connection.execute(sa.text(insert), {"since": since})
-    rows = translate(incremental.of_tested_parts(mart, parts, mart.name, parts), dialect, schema())
+    rows = translate(incremental.of_tested_parts(mart, parts, mart.name, parts), dialect, sql_schema())
     return connection.scalar(sa.text(f"SELECT COUNT(*) FROM ({rows}) AS r"))
 
 
@@ -166,5 +166,5 @@ def _text(dialect: str, mart: str, query: Callable[[Mart], exp.Query]) -> str:
 
 def _following(query: exp.Query, dialect: str) -> str:
     """A query's text for a database, with the parameter `:since`; its other colons stay as they are."""
-    text = translate(query, dialect, schema())
+    text = translate(query, dialect, sql_schema())
     return text.replace(":", "\\:").replace("\\:since", ":since")

@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary
 import sqlglot
 from sqlglot import exp
 
-from retail_pipeline.marts.catalogue import marts, schema
+from retail_pipeline.marts.catalogue import marts, schema, sql_schema
 from retail_pipeline.marts.incremental import of_tested_parts
 from retail_pipeline.quality.catalogue import Expectation, Suite
 from retail_pipeline.quality.under_test import chosen_parts
@@ -136,7 +136,7 @@ def _built(
     stated = {"severity": expectation.severity, "meta": {"name": expectation.name}}
     if expectation.query:
         query = counted(_about_the_batch(expectation.query, suite, load_ids, parts), SAMPLE_ROWS)
-        return ExpectNoRows(query=translate(query, dialect_of(warehouse.engine), schema()), **stated)
+        return ExpectNoRows(query=translate(query, dialect_of(warehouse.engine), sql_schema()), **stated)
     kind = getattr(gx.expectations, expectation.expect)
     arguments = dict(expectation.arguments)
     if arguments.get("column_list") == "declared":

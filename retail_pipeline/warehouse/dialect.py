@@ -7,11 +7,9 @@ import sqlalchemy as sa
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
+from sqlglot.schema import MappingSchema
 
 from retail_pipeline.warehouse.exact import SCALE, UNITS
-
-Schema = dict[str, dict[str, str]]
-"""Column types by table, in MySQL's words."""
 
 
 def dialect_of(database: sa.Connection | sa.Engine) -> str:
@@ -19,13 +17,13 @@ def dialect_of(database: sa.Connection | sa.Engine) -> str:
     return database.dialect.name
 
 
-def qualified(query: exp.Query, schema: Schema) -> exp.Query:
+def qualified(query: exp.Query, schema: MappingSchema) -> exp.Query:
     """The query with every column named in full, stars written out and types known."""
     named = qualify(query.copy(), dialect="mysql", schema=schema, quote_identifiers=False, identify=False)
     return annotate_types(named, schema=schema, dialect="mysql")
 
 
-def translate(query: exp.Query, dialect: str, schema: Schema) -> str:
+def translate(query: exp.Query, dialect: str, schema: MappingSchema) -> str:
     """The query's text for a database, with the same results on each to the last decimal."""
     if dialect != "sqlite":
         return query.sql("mysql")
@@ -38,7 +36,7 @@ def translate(query: exp.Query, dialect: str, schema: Schema) -> str:
     for computed in list(typed.find_all(exp.Add, exp.Sub)):
         if computed.is_type(exp.DType.DECIMAL) and not isinstance(_around(computed), _ARITHMETIC):
             computed.replace(exp.func("ROUND", computed.copy(), exp.Literal.number(SCALE)))
-    return typed.transform(_exact_on_sqlite).sql("sqlite")
+    return typed.transform(_exact_on_sqlite, copy=False).sql("sqlite", copy=False)
 
 
 _ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.Round)
