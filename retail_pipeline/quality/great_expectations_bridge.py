@@ -5,30 +5,21 @@ Great Expectations takes seconds to import, so it is imported where a check runs
 
 import logging
 import os
-import re
 import warnings
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-import sqlglot
-from sqlglot import exp
-
-from retail_pipeline.marts.catalogue import marts, schema, sql_schema
-from retail_pipeline.marts.incremental import of_tested_parts
+from retail_pipeline.marts.catalogue import schema
 from retail_pipeline.quality.catalogue import Expectation, Suite
+from retail_pipeline.quality.queries import SAMPLE_ROWS, Batch, contradictions
 from retail_pipeline.quality.under_test import chosen_parts
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.dialect import dialect_of, translate
+from retail_pipeline.warehouse.dialect import dialect_of
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
-
-UNDER_TEST = "__under_test"
-_BRACES = re.compile(r"\{(\w+)\}")
-SAMPLE_ROWS = 20
-"""Offending rows that are shown; the rest is counted."""
 
 _data_sources: MutableMapping[Warehouse, Any] = WeakKeyDictionary()
 """One for each warehouse, as its engine is: a new one connects twice, which takes as long as testing a mart."""
@@ -131,12 +122,13 @@ def _built(
 ) -> Any:
     from great_expectations.expectations.row_conditions import Column
 
-    from retail_pipeline.quality.no_rows import ExpectNoRows, counted
+    from retail_pipeline.quality.no_rows import ExpectNoRows
 
     stated = {"severity": expectation.severity, "meta": {"name": expectation.name}}
     if expectation.query:
-        query = counted(_about_the_batch(expectation.query, suite, load_ids, parts), SAMPLE_ROWS)
-        return ExpectNoRows(query=translate(query, dialect_of(warehouse.engine), sql_schema()), **stated)
+        loads_by = suite.loads_by if suite.is_of_loads else None
+        about = Batch(suite.table, loads_by, tuple(load_ids), parts)
+        return ExpectNoRows(query=contradictions(expectation.query, about, dialect_of(warehouse.engine)), **stated)
     kind = getattr(gx.expectations, expectation.expect)
     arguments = dict(expectation.arguments)
     if arguments.get("column_list") == "declared":
@@ -144,30 +136,6 @@ def _built(
     if suite.is_of_loads and "row_condition" in kind.__fields__:
         arguments["row_condition"] = Column(suite.loads_by).is_in(load_ids)
     return kind(**arguments, **stated)
-
-
-def _about_the_batch(query: str, suite: Suite, load_ids: list[str], parts: tuple[str, ...]) -> exp.Query:
-    """The query with the rows under test in the place of each `{table}`, cut down to the columns that it names."""
-    loads = [exp.Literal.string(load_id) for load_id in load_ids] or [exp.null()]
-    listed = ", ".join(load.sql("mysql") for load in loads)
-    in_braces = {"loads": listed} if suite.is_of_loads else {}
-    written = _BRACES.sub(lambda found: in_braces.get(found[1], found[1] + UNDER_TEST), query)
-    parsed = sqlglot.parse_one(written, read="mysql")
-    named = {column.name for column in parsed.find_all(exp.Column)}
-    for found in list(parsed.find_all(exp.Table)):
-        if not found.name.endswith(UNDER_TEST):
-            continue
-        name = found.name.removesuffix(UNDER_TEST)
-        table = suite.table if name == "batch" else name
-        columns = [column for column in schema()[table] if column in named]
-        if parts:
-            rows = of_tested_parts(marts()[suite.table], parts, table, columns)
-        else:
-            rows = exp.select(*columns).from_(table)
-        if suite.is_of_loads:
-            rows = rows.where(exp.column(suite.loads_by).isin(*loads))
-        found.replace(rows.subquery(found.alias or table))
-    return parsed
 
 
 def _verdict(result: "ExpectationValidationResult", tested: Mapping[str, Any]) -> Verdict:

@@ -3,19 +3,12 @@
 from typing import Any, ClassVar
 
 from great_expectations.expectations.expectation import BatchExpectation
-from sqlglot import exp
 
-NUMBER_OF_ROWS = "unexpected_rows"
-
-
-def counted(query: exp.Query, first: int) -> exp.Query:
-    """A query for the `first` rows that a query finds, each with the number of all in the column NUMBER_OF_ROWS."""
-    number = f"COUNT(*) OVER () AS {NUMBER_OF_ROWS}"
-    return exp.select("*", number).from_(query.subquery("unexpected")).limit(first)
+from retail_pipeline.quality.queries import NUMBER_OF_ROWS
 
 
 class ExpectNoRows(BatchExpectation):
-    """That a `counted` query finds nothing. The result is that of Great Expectations' row by row expectations.
+    """That a query of `contradictions` finds nothing. The result is that of Great Expectations' expectations of rows.
 
     Great Expectations' own UnexpectedRowsExpectation runs its query twice, for the rows and for their number, and lets
     it read every column of the batch, which takes MySQL twice as long.

@@ -18,7 +18,8 @@ from sqlglot import exp
 from retail_pipeline.marts.catalogue import marts, schema
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
-from retail_pipeline.quality.great_expectations_bridge import SAMPLE_ROWS, Verdict, evaluate
+from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
+from retail_pipeline.quality.queries import SAMPLE_ROWS
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline_tests.exports import ingest, order_line
 
