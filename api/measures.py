@@ -10,7 +10,7 @@ from api.access import may
 from api.json import answer
 from api.problems import Refused
 from api.state import WarehouseDep
-from retail_pipeline.marts.catalogue import measures
+from retail_pipeline.marts.measures import measures
 from retail_pipeline.marts.measuring import ALL_COUNTRIES, ALL_TIME, Scope, bases, figures, in_kpis, loads_behind
 from retail_pipeline.warehouse import ledger
 

@@ -10,7 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.marts.catalogue import MartColumn, Measure, TypeName, marts, measures
+from retail_pipeline.marts.catalogue import MartColumn, marts
+from retail_pipeline.marts.column_types import TypeName
+from retail_pipeline.marts.measures import Measure, measures
 
 FILE = Path(__file__).parent / "dashboards.yaml"
 

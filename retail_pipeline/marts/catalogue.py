@@ -9,99 +9,18 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 import sqlglot
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlglot import exp
 from sqlglot.schema import MappingSchema
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.warehouse.exact import ExactDecimal
+from retail_pipeline.marts.column_types import TYPES, TypeName
+from retail_pipeline.marts.files import FOLDER, Described, content_of, validated
+from retail_pipeline.marts.measures import formula, measures
 from retail_pipeline.warehouse.geography import country_rows
-from retail_pipeline.warehouse.tables import CODE, INSTANT, LOAD_ID, MYSQL, SECOND, TOTAL, metadata
-
-FOLDER = Path(__file__).parent
+from retail_pipeline.warehouse.tables import MYSQL, metadata
 
 
-@dataclass(frozen=True)
-class ColumnType:
-    """What a type named in YAML is in the database, what it is counted in, and how spreadsheets would write it."""
-
-    stored: sa.types.TypeEngine
-    unit: str = ""
-    format: str = ""
-
-
-TYPES: dict[str, ColumnType] = {
-    "load": ColumnType(LOAD_ID),
-    "code": ColumnType(CODE),  # ids are text, lest a BI tool adds them up
-    "key": ColumnType(sa.String(130)),  # a source, a slash and a code
-    "name": ColumnType(sa.String(100)),
-    "text": ColumnType(sa.String(500)),
-    "currency": ColumnType(sa.String(3)),
-    "date": ColumnType(sa.Date()),
-    "time": ColumnType(SECOND),
-    "instant": ColumnType(INSTANT),
-    "flag": ColumnType(sa.SmallInteger()),
-    "count": ColumnType(sa.BigInteger(), "count", "#,##0"),
-    "decimal": ColumnType(ExactDecimal(12, 1), "", "#,##0.0"),
-    "units": ColumnType(ExactDecimal(18, 3), "units", "#,##0.###"),
-    "money": ColumnType(TOTAL, "currency", "#,##0.00"),
-    "ratio": ColumnType(ExactDecimal(30, 6), "ratio", "0.0%"),
-}
-
-TypeName = Literal[
-    "load",
-    "code",
-    "key",
-    "name",
-    "text",
-    "currency",
-    "date",
-    "time",
-    "instant",
-    "flag",
-    "count",
-    "decimal",
-    "units",
-    "money",
-    "ratio",
-]
-
-
-class _Described(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Measure(_Described):
-    """A measure; see measures.yaml for what `lines`, `rollup`, `per_customer`, `formula` and `summable` are."""
-
-    label: str
-    definition: str
-    type: Literal["count", "units", "money", "ratio"]
-    unit: str = ""
-    summable: bool
-    lines: str | None = None
-    rollup: str | None = None
-    per_customer: str | None = None
-    formula: str | None = None
-
-    @property
-    def counted_in(self) -> str:
-        """Its unit; `currency` stands for the row's currency."""
-        return self.unit or TYPES[self.type].unit
-
-    @property
-    def format(self) -> str:
-        """How spreadsheets would write it."""
-        return TYPES[self.type].format
-
-    @property
-    def sql(self) -> str:
-        """How it is computed, as people read it: over order lines, over a customer's totals, or over measures."""
-        return self.lines or self.formula or self.per_customer or ""
-
-
-class MartColumn(_Described):
+class MartColumn(Described):
     """A column of a mart; one that `keeps` the first or the last of something isn't added up where the others are."""
 
     type: TypeName
@@ -110,7 +29,7 @@ class MartColumn(_Described):
     keeps: Literal["first", "last"] | None = None
 
 
-class Parts(_Described):
+class Parts(Described):
     """A refresh that makes those rows of a mart anew whose columns `parts` have certain values, their keys.
 
     `keys`, a query over marts and over `touched_lines` and `touched_loads`, finds them; where it is left out, the keys
@@ -121,11 +40,11 @@ class Parts(_Described):
     keys: str | None = None
 
 
-class _MartFile(_Described):
+class _MartFile(Described):
     description: str
-    grain: list[str]
+    grain: tuple[str, ...]
     refresh: Parts | Literal["additive", "whole"] = "whole"
-    indexes: list[list[str]] = []
+    indexes: tuple[tuple[str, ...], ...] = ()
     columns: list[str | dict[str, dict[str, Any]]]
 
 
@@ -189,28 +108,6 @@ class Mart:
 
 
 @cache
-def measures() -> dict[str, Measure]:
-    """The measures by name."""
-    return {
-        name: _validated(Measure, content, FOLDER / "measures.yaml", name)
-        for name, content in _yaml("measures.yaml").items()
-    }
-
-
-def formula(name: str) -> str | None:
-    """A measure's formula with those of the measures that it names written out; None where it is no formula."""
-    stated = measures()[name].formula
-    if stated is None:
-        return None
-
-    def written_out(node: exp.Expression) -> exp.Expression:
-        inner = formula(node.name) if isinstance(node, exp.Column) and node.name in measures() else None
-        return exp.paren(sqlglot.parse_one(inner, read="mysql"), copy=False) if inner else node
-
-    return sqlglot.parse_one(stated, read="mysql").transform(written_out).sql("mysql")
-
-
-@cache
 def marts() -> dict[str, Mart]:
     """The marts by name, each after those that it reads.
 
@@ -240,14 +137,13 @@ def _read_mart(path: Path, query: exp.Query) -> Mart:
     described_in = path.with_suffix(".yaml")
     if not described_in.exists():
         raise BadInput(f"{path.name} has no description: {described_in.name} is missing")
-    content = _validated(_MartFile, _yaml(described_in.name), described_in)
+    content = validated(_MartFile, content_of(described_in.name), described_in)
     columns = dict(_column(item, described_in) for item in content.columns)
     for key, names in (("grain", content.grain), *(("indexes", index) for index in content.indexes)):
         if unknown := [name for name in names if name not in columns]:
             raise BadInput(f"{described_in.name}: {key}: {unknown[0]!r} is no column of the mart")
-    indexes = tuple(map(tuple, content.indexes))
     written_out = _with_measures(query, path.name)
-    return Mart(path.stem, content.description, tuple(content.grain), columns, written_out, content.refresh, indexes)
+    return Mart(path.stem, content.description, content.grain, columns, written_out, content.refresh, content.indexes)
 
 
 def _parsed(path: Path) -> exp.Query:
@@ -278,7 +174,7 @@ def _measures_as_rows() -> exp.Query:
 def _column(item: str | dict[str, dict[str, Any]], path: Path) -> tuple[str, MartColumn]:
     """A column of a mart's file: a measure, a shared dimension, or what the file itself says."""
     name, own = (item, {}) if isinstance(item, str) else next(iter(item.items()))
-    shared = _yaml("dimensions.yaml").get(name, {})
+    shared = content_of("dimensions.yaml").get(name, {})
     if measure := measures().get(name):
         # A ratio without a denominator is empty.
         shared = {
@@ -286,7 +182,7 @@ def _column(item: str | dict[str, dict[str, Any]], path: Path) -> tuple[str, Mar
             "description": measure.definition,
             "nullable": "NULLIF" in (measure.formula or ""),
         }
-    return name, _validated(MartColumn, shared | own, path, f"columns.{name}")
+    return name, validated(MartColumn, shared | own, path, f"columns.{name}")
 
 
 def _with_measures(query: exp.Query, file_name: str) -> exp.Query:
@@ -315,17 +211,3 @@ def _with_measures(query: exp.Query, file_name: str) -> exp.Query:
         )
 
     return query.transform(written_out)
-
-
-@cache
-def _yaml(name: str) -> dict[str, Any]:
-    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
-
-
-def _validated(model: type[BaseModel], content: Any, path: Path, key: str = "") -> Any:
-    try:
-        return model.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in (key, *first["loc"]) if part)
-        raise BadInput(f"{path.name}: {place}: {first['msg']}") from error

@@ -9,7 +9,9 @@ import sqlglot
 from sqlglot import exp
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.marts.catalogue import TYPES, Measure, formula, marts, measures, sql_schema
+from retail_pipeline.marts.catalogue import marts, sql_schema
+from retail_pipeline.marts.column_types import TYPES
+from retail_pipeline.marts.measures import Measure, formula, measures
 from retail_pipeline.warehouse.dialect import dialect_of, translate
 
 ALL_COUNTRIES, ALL_TIME = "All countries", "all time"

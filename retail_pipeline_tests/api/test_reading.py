@@ -12,7 +12,8 @@ import pytest
 import sqlalchemy as sa
 
 from retail_pipeline.intake.spreadsheets import FORMULA_STARTS
-from retail_pipeline.marts.catalogue import marts, measures
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.measures import measures
 from retail_pipeline.marts.measuring import Scope, figures
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline_tests.exports import ingest, order_line

@@ -15,7 +15,8 @@ from retail_pipeline.dashboards.pages import dashboard_page, operations_page, se
 from retail_pipeline.dashboards.queries import Answers, Selection, answers, choices, select, sheet_rows
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.errors import BadInput
-from retail_pipeline.marts.catalogue import marts, measures
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.measures import measures
 from retail_pipeline.marts.measuring import Scope, figures
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.warehouse import Warehouse

@@ -11,7 +11,8 @@ from retail_pipeline.cli import main
 from retail_pipeline.definitions import defs
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.errors import BadInput
-from retail_pipeline.marts.catalogue import Mart, marts, measures
+from retail_pipeline.marts.catalogue import Mart, marts
+from retail_pipeline.marts.measures import measures
 from retail_pipeline.marts.measuring import Scope, figures, figures_by_load
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.warehouse import Warehouse

@@ -16,7 +16,8 @@ from retail_pipeline.dashboards.tableau.datasource import EXTRACT
 from retail_pipeline.dashboards.tableau.files import LIVE, PACKAGED, MissingPart, write, write_live
 from retail_pipeline.dashboards.tableau.linter import lint, lint_packaged
 from retail_pipeline.dashboards.tableau.worksheets import figure_name
-from retail_pipeline.marts.catalogue import TYPES, marts
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.column_types import TYPES
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.exact import ExactDecimal

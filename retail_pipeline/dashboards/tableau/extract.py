@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from retail_pipeline.dashboards.description import dashboard_marts, mart_table
-from retail_pipeline.marts.catalogue import TYPES, marts
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.column_types import TYPES
 from retail_pipeline.warehouse.exact import ExactDecimal
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from xml.etree import ElementTree as ET
 from retail_pipeline.dashboards.description import caption, in_words
 from retail_pipeline.dashboards.formats import sign
 from retail_pipeline.dashboards.tableau.xml import element, formatted
-from retail_pipeline.marts.catalogue import marts, measures
+from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.measures import measures
 
 
 @dataclass(frozen=True)
