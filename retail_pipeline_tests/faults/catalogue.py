@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, connection, locks
 from retail_pipeline_tests.faults.ground import Ground
@@ -68,9 +69,9 @@ def killed_in_a_statement(ground: Ground, work: Work, rng: random.Random) -> str
             connection.execute(sa.text("DELETE FROM mart_kpis"))
             connection.execute(sa.text(f"SELECT SLEEP({10 * LONGEST_SECONDS})"))
 
-    with _impatient():
+    with impatient():
         worker = begin(endless, ground.settings)
-        _wait_until(lambda: _processes(ground, "SLEEP"))
+        wait_until(lambda: _processes(ground, "SLEEP"))
         worker.kill()
         worker.wait()
         worker.log.unlink()
@@ -127,12 +128,12 @@ def connection_slow(ground: Ground, work: Work, rng: random.Random) -> str:
 def connection_silent(ground: Ground, work: Work, rng: random.Random) -> str:
     """The connections to the database: they stay open, and nothing comes over them any more."""
     proxied = _proxied(ground)
-    with _impatient():
+    with impatient():
         worker = begin(work, proxied)
         time.sleep(rng.uniform(0.1, 0.8) * ground.seconds)
         ground.proxy.fall_silent()
         try:  # it notices by itself, or had done its work before
-            _wait_until(lambda: "trying again" in worker.log.read_text() or worker.has_ended())
+            wait_until(lambda: "trying again" in worker.log.read_text() or worker.has_ended())
         finally:
             ground.proxy.speak()
         return _ended(worker)
@@ -144,19 +145,14 @@ def deadlock(ground: Ground, work: Work, rng: random.Random) -> str:
         raise NotHere("SQLite lets in one writer at a time")
     with ground.warehouse.engine.connect() as heavy:
         heavy.exec_driver_sql("CREATE TABLE IF NOT EXISTS ballast (number INT PRIMARY KEY)")
-        numbers = "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 200) "
-        heavy.exec_driver_sql("DELETE FROM ballast")
-        heavy.exec_driver_sql(
-            f"INSERT INTO ballast {numbers} SELECT a.i * 1000 + b.i FROM n AS a, n AS b LIMIT {HEAVY_ROWS}"
-        )
-        heavy.exec_driver_sql("SELECT * FROM loads FOR UPDATE")
+        heavy.execute(sa.text("INSERT INTO ballast VALUES (:n)"), [{"n": number} for number in range(HEAVY_ROWS)])
         heavy.exec_driver_sql("SELECT * FROM mart_refreshes FOR UPDATE")
         worker = begin(work, ground.settings)
-        _wait_until(lambda: _waits_for_a_lock(ground) or worker.has_ended())
+        # All work changes order_lines or a mart first, and then notes in mart_refreshes that it did.
+        wait_until(lambda: _waits_for_a_lock(ground) or worker.has_ended())
         with suppress(sa.exc.OperationalError):  # InnoDB may take this one all the same
-            heavy.exec_driver_sql("UPDATE warehouse_state SET version = version")
-            for table in ("mart_kpis", "mart_orders", "mart_invoice_days", "mart_customers"):
-                heavy.exec_driver_sql(f"SELECT * FROM {table} FOR UPDATE")  # noqa: S608
+            for mart in marts():
+                heavy.exec_driver_sql(f"SELECT * FROM {mart} FOR UPDATE")  # noqa: S608
         heavy.rollback()
         outcome = _ended(worker)
         heavy.exec_driver_sql("DROP TABLE ballast")
@@ -167,9 +163,14 @@ def lock_held(ground: Ground, work: Work, rng: random.Random) -> str:
     """Another connection, which keeps rows locked for longer than the server lets anybody wait."""
     seconds = rng.uniform(2, 5)
     if ground.warehouse.is_sqlite:
-        with ground.warehouse.writing():
-            worker = begin(work, ground.settings)
-            time.sleep(seconds)
+
+        def holding(warehouse: Warehouse) -> None:
+            with warehouse.writing():
+                time.sleep(seconds)
+
+        holder = begin(holding, ground.settings)
+        worker = begin(work, ground.settings)
+        _ended(holder)
         return _ended(worker)
     with ground.warehouse.engine.connect() as other:
         before = other.exec_driver_sql("SELECT @@global.innodb_lock_wait_timeout").scalar()
@@ -192,7 +193,7 @@ def disk_full(ground: Ground, work: Work, rng: random.Random) -> str:
     ground.disk.fill(leave_bytes=rng.choice([0, rng.randrange(100_000), rng.randrange(3_000_000)]))
     worker = begin(work, ground.settings)
     try:
-        _wait_until(worker.has_ended, 20)  # a server may wait for room instead of saying that there is none
+        wait_until(worker.has_ended, 20)  # a server may wait for room instead of saying that there is none
     except TimeoutError:
         pass
     finally:
@@ -239,7 +240,7 @@ def _proxied(ground: Ground) -> Settings:
 
 
 @contextmanager
-def _impatient() -> Iterator[None]:
+def impatient() -> Iterator[None]:
     """For the processes that begin meanwhile: they take over what is in memory now."""
     with ExitStack() as stack:
         for module in (locks, connection):
@@ -250,7 +251,7 @@ def _impatient() -> Iterator[None]:
         yield
 
 
-def _wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
+def wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         if time.monotonic() > deadline:

@@ -37,7 +37,7 @@ class Ground:
     daemon: servers.Daemon | None = None
     disk: "Disk | None" = None
     seconds: float = 0.0
-    """How long it takes to ingest an export."""
+    """How long work takes that nobody disturbs, about."""
     states: dict[str, Contents] = field(default_factory=dict)
     """What the tables hold before the second export and with it, by a twin that nobody disturbs."""
 
@@ -82,9 +82,12 @@ class Disk:
     """A small disk of its own, which can be filled."""
 
     folder: Path
+    megabytes: int
 
     def fill(self, leave_bytes: int) -> None:
-        """Leaves so much room."""
+        """Leaves so much room. Raises RuntimeError where it would be the machine's own disk that is filled."""
+        if not os.path.ismount(self.folder) or shutil.disk_usage(self.folder).total > self.megabytes << 20:
+            raise RuntimeError(f"{self.folder} isn't the small disk that was mounted there: it is left alone")
         room = shutil.disk_usage(self.folder).free - leave_bytes
         with (self.folder / "ballast").open("wb") as ballast:
             os.posix_fallocate(ballast.fileno(), 0, max(room, 1))
@@ -103,23 +106,22 @@ def disk(folder: Path, megabytes: int) -> Iterator[Disk | None]:
         yield None
         return
     try:
-        yield Disk(folder)
+        yield Disk(folder, megabytes)
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        subprocess.run(["umount", str(folder)], check=True)  # not lazily: who still writes would write to what is below
 
 
 @contextmanager
 def sqlite(folder: Path, seconds: int = 60) -> Iterator[Ground]:
     """A shop on SQLite, on a disk of its own where one can be had."""
     with disk(folder / "disk", DISK_MB) as own_disk:
-        yield _opened(
-            Ground(_settings(folder / "disk" / "shop", "", seconds), *_exports(folder), disk=own_disk), folder
-        )
+        settings = _settings(folder / "disk" / "shop", "", seconds)
+        yield _opened(Ground(settings, *_exports(folder), disk=own_disk), folder)
 
 
 @contextmanager
 def own_server(folder: Path, program: str, seconds: int = 60, megabytes: int = 700) -> Iterator[Ground]:
-    """A shop on a server that is started for it, and may be killed; its data on a disk of its own, if one can be had."""
+    """A shop on a server that is started for it and may be killed, its data on a disk of its own if one can be had."""
     with disk(folder / "disk", megabytes) as own_disk:
         daemon = servers.Daemon(program, folder / "disk")
         daemon.start()
@@ -161,12 +163,13 @@ def _opened(ground: Ground, folder: Path) -> Ground:
     twin = Warehouse(_settings(folder / f"twin-{time.monotonic_ns()}", "", 60))
     for warehouse in (twin, ground.warehouse):
         upgrade(warehouse)
-        begun = time.monotonic()
         work.ingest(ground.first)(warehouse)
-        ground.seconds = time.monotonic() - begun
     ground.states["before"] = work.contents(twin)
     work.ingest(ground.second)(twin)
     ground.states["after"] = work.contents(twin)
     twin.dispose()
     ground.warehouse.dispose()
+    begun = time.monotonic()
+    assert work.begin(work.make_anew, ground.settings).wait() == work.DONE
+    ground.seconds = time.monotonic() - begun
     return ground

@@ -24,13 +24,15 @@ def play(ground: Ground, fault: Fault, rng: random.Random) -> str:
     The second export comes and goes, so that every round begins in one of two states, and ends in one.
     """
     name, work, goal = _work(ground, rng)
+    ground.warehouse.dispose()  # SQLite's locks don't outlive a fork
     outcome = fault.disturb(ground, work, rng)
-    ground.warehouse.dispose()
     assert_all_holds(ground.warehouse, ground.states.values())
+    ground.warehouse.dispose()
 
     _undisturbed(ground, bring_up_to_date)
     if differences(contents(ground.warehouse), ground.states[goal]):  # it hadn't come so far as to be known
-        name, work, reached = _work(ground, rng, goal)
+        _, work, _ = _work(ground, rng, goal)
+        ground.warehouse.dispose()
         _undisturbed(ground, work)
     assert_all_holds(ground.warehouse, ground.states.values())
     assert not (found := differences(contents(ground.warehouse), ground.states[goal])), "\n".join(found)
