@@ -93,10 +93,14 @@ def database_url(server_url: str, name: str) -> Iterator[str]:
             connection.exec_driver_sql(f"DROP DATABASE {identifier}")
 
 
+def program_on_path(path: str = SEARCH_PATH) -> str | None:
+    """A server that is installed on this machine."""
+    return next(filter(None, (shutil.which(name, path=path) for name in ("mysqld", "mariadbd"))), None)
+
+
 def _find_daemon(path: str) -> str:
-    for name in ("mysqld", "mariadbd"):
-        if daemon := shutil.which(name, path=path):
-            return daemon
+    if daemon := program_on_path(path):
+        return daemon
     raise LookupError("mysqld or mariadbd: not on the PATH, nor in /usr/sbin")
 
 

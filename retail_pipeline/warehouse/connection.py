@@ -10,10 +10,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadInput, Busy, Unreachable
+from retail_pipeline.errors import BadInput, Busy, DiskFull, Unreachable
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.exact import exact_ratio
-from retail_pipeline.warehouse.failures import may_pass
+from retail_pipeline.warehouse.failures import told
 from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, is_held, named_lock
 from retail_pipeline.warehouse.retrying import retried
 
@@ -106,8 +106,10 @@ class Warehouse:
         try:
             connection = self.engine.connect()
         except sa.exc.DBAPIError as error:
+            if isinstance(failure := told(error), DiskFull):
+                raise failure from error
             shown = self.url.render_as_string(hide_password=True)
-            kind = Unreachable if may_pass(error) else BadInput
+            kind = Unreachable if failure else BadInput
             raise kind(f"the database at {shown} can't be reached: {error.orig}") from error
         with connection:
             yield connection

@@ -15,7 +15,7 @@ LOCKED = {1020, 1205, 1213}
 FULL = {1021, 1026, 1114}
 """MySQL and MariaDB: no room on the disk; InnoDB says that the table is full."""
 
-SQLITE_BUSY, SQLITE_LOCKED, SQLITE_FULL = 5, 6, 13
+SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_FULL = 5, 6, 10, 13
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
@@ -40,7 +40,7 @@ def told(error: BaseException) -> Failure | None:
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     if _is_full(error):
-        return DiskFull(f"the database's disk is full: {error.orig}. Make room. {FINISH}")
+        return DiskFull(f"the database's disk is full, or fails: {error.orig}. Make room. {FINISH}")
     if _is_lost(error):
         return Unreachable(f"the connection to the database was lost: {error.orig}. {FINISH}")
     if _is_locked(error):
@@ -69,7 +69,7 @@ def _is_full(error: sa.exc.DBAPIError) -> bool:
     said = str(error.orig)
     return (
         _code(error) in FULL
-        or _sqlite_code(error) == SQLITE_FULL
+        or _sqlite_code(error) in (SQLITE_FULL, SQLITE_IOERR)  # its shared memory found no room
         or "No space left on device" in said
         or "errno: 28" in said
     )

@@ -1,7 +1,6 @@
-"""The command: `python -m retail_pipeline_tests.faults --minutes 60 --seed 1` tries faults at random until time is up."""
+"""The command: `python -m retail_pipeline_tests.faults --minutes 60 --seed 1` tries faults at random until then."""
 
 import random
-import shutil
 import tempfile
 import time
 from collections import Counter
@@ -20,9 +19,7 @@ from retail_pipeline_tests.faults.rounds import play
 @click.option("--minutes", default=60.0, help="How long faults are tried.")
 @click.option("--seed", default=1, help="The same seed tries the same faults in the same order.")
 @click.option("--first", default=0, help="The number of the first round, to come back to one that failed.")
-@click.option(
-    "--fault", "names", multiple=True, type=click.Choice([fault.name for fault in FAULTS]), help="This alone."
-)
+@click.option("--fault", "names", multiple=True, type=click.Choice([fault.name for fault in FAULTS]), help="Only this.")
 @click.option(
     "--database",
     metavar="URL",
@@ -36,9 +33,7 @@ def main(minutes: float, seed: int, first: int, names: tuple[str, ...], database
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="retail-faults-")))
         grounds = [stack.enter_context(ground.sqlite(_made(folder / "sqlite")))]
-        program = next(
-            filter(None, (shutil.which(name, path=servers.SEARCH_PATH) for name in ("mysqld", "mariadbd"))), ""
-        )
+        program = servers.program_on_path()
         if database:
             grounds.append(stack.enter_context(ground.named_server(_made(folder / "named"), database)))
         elif server and program:

@@ -1,7 +1,6 @@
 """Each fault once: whatever happens, nothing is lost or half done, and the next run ends as if it hadn't happened."""
 
 import random
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -15,19 +14,15 @@ from retail_pipeline_tests.faults.rounds import play
 
 pytestmark = pytest.mark.database
 
-PROGRAM = next(filter(None, (shutil.which(name, path=servers.SEARCH_PATH) for name in ("mysqld", "mariadbd"))), None)
-
-# A fault on a server takes a process of the server's own; without one it is tried on whichever server the tests have.
-
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("server", marks=pytest.mark.mysql)])
 def shop(request, tmp_path_factory) -> Iterator[ground.Ground]:
     folder = tmp_path_factory.mktemp("faults")
     if request.param == "sqlite":
         opened = ground.sqlite(folder)
-    elif PROGRAM:
-        opened = ground.own_server(folder, PROGRAM)
-    else:
+    elif program := servers.program_on_path():
+        opened = ground.own_server(folder, program)
+    else:  # what takes a server that may be killed is skipped
         opened = ground.named_server(folder, request.getfixturevalue("mysql_url"))
     with opened as shop:
         yield shop

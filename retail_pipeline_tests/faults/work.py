@@ -5,6 +5,7 @@ Expectations around it would cost ten seconds a round; `end_to_end` kills them a
 """
 
 import os
+import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -114,8 +115,9 @@ class Worker:
 
 def begin(work: Work, settings: Settings) -> Worker:
     """Starts work in a process of its own: a copy of this one, which has imported all that it needs."""
-    settings.resolved_home.mkdir(parents=True, exist_ok=True)
-    log = settings.resolved_home.with_suffix(f".{time.monotonic_ns()}.log")
+    handle, name = tempfile.mkstemp(prefix="retail-fault-", suffix=".log")  # not on the disk that may be full
+    os.close(handle)
+    log = Path(name)
     pid = os.fork()
     if pid:
         return Worker(pid, log)
