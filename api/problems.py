@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from api.json import dumps
-from retail_pipeline.errors import BadInput, DiskFull, Failure, NotFound
+from retail_pipeline.errors import BadInput, DiskFull, Failure, NotFound, Unusable
 from retail_pipeline.warehouse.failures import told
 
 MEDIA_TYPE = "application/problem+json"
@@ -65,6 +65,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, lambda _, error: _problem(error.status, error.detail, error.headers))
     app.add_exception_handler(NotFound, lambda _, error: _problem(404, str(error)))
     app.add_exception_handler(Failure, _gave_way)
+    app.add_exception_handler(Unusable, _unavailable)
     app.add_exception_handler(BadInput, lambda _, error: _problem(422, str(error)))
     app.add_exception_handler(RequestValidationError, lambda _, error: _problem(422, _where(error)))
     app.add_exception_handler(HTTPException, _of_framework)
@@ -82,6 +83,10 @@ def _gave_way(_: Request, error: Exception) -> Response:
             raise error
         case DiskFull():
             return _problem(507, "there is no room left on the disk; somebody has to make room")
+    return _unavailable(_, error)
+
+
+def _unavailable(_: Request, error: Exception) -> Response:
     return _problem(503, "the database can't answer now; try again in a moment", {"Retry-After": "5"})
 
 

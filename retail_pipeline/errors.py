@@ -12,6 +12,10 @@ class NotFound(BadInput):
     """Something the user named doesn't exist."""
 
 
+class Unusable(BadInput):
+    """The database that the settings name doesn't let us in."""
+
+
 class Failure(Exception):
     """Something that the work depends on gave way; the message says what, and what to do.
 

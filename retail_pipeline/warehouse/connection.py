@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadInput, Busy, DiskFull, Unreachable
+from retail_pipeline.errors import BadInput, Busy, DiskFull, Unreachable, Unusable
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.exact import exact_ratio
 from retail_pipeline.warehouse.failures import told
@@ -109,7 +109,7 @@ class Warehouse:
             if isinstance(failure := told(error), DiskFull):
                 raise failure from error
             shown = self.url.render_as_string(hide_password=True)
-            kind = Unreachable if failure else BadInput
+            kind = Unreachable if failure else Unusable
             raise kind(f"the database at {shown} can't be reached: {error.orig}") from error
         with connection:
             yield connection

@@ -109,10 +109,11 @@ def connection_cut(ground: Ground, work: Work, rng: random.Random) -> str:
     """The connections to the database, reset in the middle, up to four times."""
     proxied = _proxied(ground)
     worker = begin(work, proxied)
+    number = 0
     for _ in range(rng.randint(1, 4)):
         time.sleep(rng.uniform(0, 0.7 * ground.seconds))
-        ground.proxy.cut()
-    return _ended(worker)
+        number += ground.proxy.cut()
+    return f"{number} cut; {_ended(worker)}"
 
 
 def connection_slow(ground: Ground, work: Work, rng: random.Random) -> str:

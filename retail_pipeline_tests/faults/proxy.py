@@ -34,6 +34,17 @@ class Proxy:
             one.close()
         return len(cut) // 2
 
+    def go_away(self) -> None:
+        """Refuses connections from now on, and cuts those that are open."""
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def come_back(self) -> None:
+        """Takes connections again, at the same port."""
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
     def fall_silent(self) -> None:
         """Keeps all connections, and forwards nothing on them."""
         self._speaks.clear()
