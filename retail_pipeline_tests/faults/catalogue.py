@@ -113,7 +113,8 @@ def connection_cut(ground: Ground, work: Work, rng: random.Random) -> str:
     for _ in range(rng.randint(1, 4)):
         time.sleep(rng.uniform(0, 0.7 * ground.seconds))
         number += ground.proxy.cut()
-    return f"{number} cut; {_ended(worker)}"
+    outcome = _ended(worker)
+    return f"{number} cut; {outcome}"
 
 
 def connection_slow(ground: Ground, work: Work, rng: random.Random) -> str:
@@ -132,12 +133,12 @@ def connection_silent(ground: Ground, work: Work, rng: random.Random) -> str:
     with impatient():
         worker = begin(work, proxied)
         time.sleep(rng.uniform(0.1, 0.8) * ground.seconds)
-        ground.proxy.fall_silent()
+        silenced = ground.proxy.fall_silent()
         try:  # it notices by itself, or had done its work before
             wait_until(lambda: "trying again" in worker.log.read_text() or worker.has_ended())
         finally:
             ground.proxy.speak()
-        return _ended(worker)
+        return f"{silenced} silenced; {_ended(worker)}"
 
 
 def deadlock(ground: Ground, work: Work, rng: random.Random) -> str:

@@ -65,7 +65,11 @@ class Ground:
     def proxied(self) -> Settings:
         """The settings of who reaches the server through the proxy."""
         url = self.warehouse.url.set(port=self.proxy.port)
-        return self.settings.model_copy(update={"database_url": url.render_as_string(hide_password=False)})
+        return Settings(
+            _env_file=None,
+            **self.settings.model_dump(exclude={"database_url"}),
+            database_url=url.render_as_string(hide_password=False),
+        )
 
     @property
     def second_load(self) -> str | None:

@@ -45,9 +45,10 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def fall_silent(self) -> None:
-        """Keeps all connections, and forwards nothing on them."""
+    def fall_silent(self) -> int:
+        """Keeps all connections, and forwards nothing on them; returns how many there are."""
         self._speaks.clear()
+        return len(self._open) // 2
 
     def speak(self) -> None:
         """Ends the silence; what was sent meanwhile is lost with its connection, as behind a gateway that restarted."""
