@@ -1,6 +1,7 @@
 """The command: `python -m retail_pipeline_tests.faults --minutes 60 --seed 1` tries faults at random until then."""
 
 import random
+import signal
 import tempfile
 import time
 from collections import Counter
@@ -30,6 +31,8 @@ def main(minutes: float, seed: int, first: int, names: tuple[str, ...], database
     """Try faults on SQLite and on a server; ends with status 1 at the first that breaks a promise."""
     faults = [fault for fault in FAULTS if not names or fault.name in names]
     until, tally, skipped = time.monotonic() + 60 * minutes, Counter[tuple[str, str]](), dict[tuple[str, str], str]()
+    for stop in (signal.SIGINT, signal.SIGTERM):  # disks are unmounted and servers ended, however it is stopped
+        signal.signal(stop, signal.default_int_handler)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="retail-faults-")))
         grounds = [stack.enter_context(ground.sqlite(_made(folder / "sqlite")))]
