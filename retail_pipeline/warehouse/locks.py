@@ -85,16 +85,23 @@ class Presence:
         self._connection: sa.Connection | None = None
         self._heard_at = 0.0
         self._stopped = threading.Event()
+        self._stopped.set()
 
     @contextmanager
     def shown_for(self, holder: sa.Connection) -> Iterator[None]:
         """Shows a sign of life for a connection, as long as it may hold a lock."""
         number = holder.scalar(sa.select(sa.func.connection_id()))
         with self._guard:
-            if not self._shown:
-                self._start()
             self._shown[number] = holder
-            self._show(number)
+            try:
+                self._beat()
+            except sa.exc.SQLAlchemyError:
+                self._hide(number)
+                raise
+            if self._stopped.is_set():
+                self._stopped = threading.Event()
+                args = (self._stopped,)
+                threading.Thread(target=self._keep_beating, args=args, daemon=True, name="signs of life").start()
         try:
             # Whoever waits ends only those that say that they can be watched: a sign that went to another server than
             # the lock, as behind a load balancer, would be missed.
@@ -104,33 +111,39 @@ class Presence:
         finally:
             _let_go(holder, _watched(number))
             with self._guard:
-                del self._shown[number]
-                if not self._shown:
-                    self._stopped.set()
-                    self._close()
-                elif self._connection is not None:
-                    with suppress(sa.exc.DBAPIError):
-                        self._connection.scalar(sa.select(sa.func.release_lock(_sign(number))))
+                self._hide(number)
 
-    def _start(self) -> None:
-        self._connection, self._heard_at, self._stopped = self._engine.connect(), time.monotonic(), threading.Event()
-        threading.Thread(target=self._beat, args=(self._stopped,), daemon=True, name="signs of life").start()
-
-    def _beat(self, stopped: threading.Event) -> None:
+    def _keep_beating(self, stopped: threading.Event) -> None:
         while not stopped.wait(BEAT_SECONDS):
             with self._guard:
                 if stopped.is_set():
                     return
                 try:
-                    if self._connection is None:
-                        self._connection = self._engine.connect()
-                    for number in self._shown:
-                        self._show(number)
-                    self._heard_at = time.monotonic()
-                except sa.exc.DBAPIError:
-                    self._close()
+                    self._beat()
+                except sa.exc.SQLAlchemyError:
                     if time.monotonic() - self._heard_at > SILENT_SECONDS:
                         self._cut_off()
+
+    def _beat(self) -> None:
+        """Shows every sign, on a new connection where the last one was lost."""
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            for number in self._shown:
+                self._show(number)
+        except sa.exc.SQLAlchemyError:
+            self._close()
+            raise
+        self._heard_at = time.monotonic()
+
+    def _hide(self, number: int) -> None:
+        del self._shown[number]
+        if not self._shown:
+            self._stopped.set()
+            self._close()
+        elif self._connection is not None:
+            with suppress(sa.exc.SQLAlchemyError):  # then the next beat finds out
+                self._connection.scalar(sa.select(sa.func.release_lock(_sign(number))))
 
     def _show(self, number: int) -> None:
         """Takes the lock that is the sign, if it isn't held; either way the server has heard of us."""
@@ -142,7 +155,7 @@ class Presence:
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(sa.exc.DBAPIError):
+            with suppress(sa.exc.SQLAlchemyError):
                 connection.close()
 
     def _cut_off(self) -> None:
