@@ -136,8 +136,9 @@ class _Run:
         if self._connection is not None and is_held(self._connection, self._warehouse._lock_name("run")):
             return
         self.end()
-        self._connection = self._held.enter_context(self._warehouse._connect())
-        self._held.enter_context(self._warehouse._named_lock(self._connection, "run"))
+        connection = self._held.enter_context(self._warehouse._connect())
+        self._held.enter_context(self._warehouse._named_lock(connection, "run"))
+        self._connection = connection
 
     def end(self) -> None:
         """Lets go of it."""

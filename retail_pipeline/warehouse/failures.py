@@ -24,7 +24,7 @@ FINISH = "Nothing is lost: `retail ingest` without a file finishes what was begu
 
 def may_pass(error: BaseException) -> bool:
     """Whether the same work, done again, may well succeed."""
-    if isinstance(error, Unreachable):
+    if isinstance(error, Unreachable | sa.exc.PendingRollbackError):  # of a connection that was lost before
         return True
     if not isinstance(error, sa.exc.DBAPIError):
         return False
@@ -37,6 +37,8 @@ def told(error: BaseException) -> Failure | None:
         return error
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return DiskFull(f"the disk is full: {error}. Make room. {FINISH}")
+    if isinstance(error, sa.exc.PendingRollbackError):
+        return Unreachable(f"the connection to the database was lost. {FINISH}")
     if not isinstance(error, sa.exc.DBAPIError):
         return None
     if _is_full(error):

@@ -46,7 +46,7 @@ def is_held(connection: sa.Connection, name: str) -> bool:
     """Whether this connection holds a lock still: it doesn't where the server was restarted."""
     try:
         return bool(connection.scalar(sa.text("SELECT IS_USED_LOCK(:name) = CONNECTION_ID()"), {"name": name}))
-    except sa.exc.DBAPIError:
+    except sa.exc.SQLAlchemyError:  # it was lost, now or before
         return False
     finally:
         connection.rollback()
