@@ -1,6 +1,10 @@
 """The faults: each disturbs one piece of work on a ground, and says what became of it."""
 
+import os
 import random
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,8 +15,9 @@ import sqlalchemy as sa
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, connection, locks
+from retail_pipeline_tests.faults import work as work_module
 from retail_pipeline_tests.faults.ground import Ground
-from retail_pipeline_tests.faults.work import DONE, TOLD, Work, Worker, begin, make_anew
+from retail_pipeline_tests.faults.work import DONE, TOLD, Task, Worker, begin, make_anew
 
 IMPATIENT = {"BEAT_SECONDS": 0.3, "LOOK_SECONDS": 0.5, "SILENT_SECONDS": 3}
 """How soon signs of life are missed here: a fault that waits for that is to take seconds, not minutes."""
@@ -28,7 +33,7 @@ class NotHere(Exception):
     """A fault that can't be had on this ground; says why."""
 
 
-Disturbance = Callable[[Ground, Work, random.Random], str]
+Disturbance = Callable[[Ground, Task, random.Random], str]
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ def _ended(worker: Worker) -> str:
     return "went on by itself" if "trying again" in said else "wasn't impressed"
 
 
-def killed(ground: Ground, work: Work, rng: random.Random) -> str:
+def killed(ground: Ground, work: Task, rng: random.Random) -> str:
     """The process, at any moment, as by `kill -9`."""
     worker = begin(work, ground.settings)
     status = worker.wait_or_kill(rng.uniform(0, 1.2 * ground.seconds))
@@ -59,7 +64,7 @@ def killed(ground: Ground, work: Work, rng: random.Random) -> str:
     return "done before" if status == DONE else "killed"
 
 
-def killed_in_a_statement(ground: Ground, work: Work, rng: random.Random) -> str:
+def killed_in_a_statement(ground: Ground, work: Task, rng: random.Random) -> str:
     """The process, while the server does for it what takes long: the server goes on and holds the lock."""
     if ground.warehouse.is_sqlite:
         raise NotHere("SQLite has no server that goes on")
@@ -81,17 +86,17 @@ def killed_in_a_statement(ground: Ground, work: Work, rng: random.Random) -> str
     return f"cleared away; {outcome}"
 
 
-def server_killed(ground: Ground, work: Work, rng: random.Random) -> str:
+def server_killed(ground: Ground, work: Task, rng: random.Random) -> str:
     """The database server, as by `kill -9`, and started again."""
     return _without_server(ground, work, rng, lambda daemon: daemon.kill())
 
 
-def server_restarted(ground: Ground, work: Work, rng: random.Random) -> str:
+def server_restarted(ground: Ground, work: Task, rng: random.Random) -> str:
     """The database server, in good order."""
     return _without_server(ground, work, rng, lambda daemon: daemon.stop())
 
 
-def both_killed(ground: Ground, work: Work, rng: random.Random) -> str:
+def both_killed(ground: Ground, work: Task, rng: random.Random) -> str:
     """The process and the server at once, as when the power goes."""
     if ground.daemon is None:
         raise NotHere("the server is somebody else's, or there is none")
@@ -105,7 +110,7 @@ def both_killed(ground: Ground, work: Work, rng: random.Random) -> str:
     return "killed"
 
 
-def connection_cut(ground: Ground, work: Work, rng: random.Random) -> str:
+def connection_cut(ground: Ground, work: Task, rng: random.Random) -> str:
     """The connections to the database, reset in the middle, up to four times."""
     proxied = _proxied(ground)
     worker = begin(work, proxied)
@@ -117,7 +122,7 @@ def connection_cut(ground: Ground, work: Work, rng: random.Random) -> str:
     return f"{number} cut; {outcome}"
 
 
-def connection_slow(ground: Ground, work: Work, rng: random.Random) -> str:
+def connection_slow(ground: Ground, work: Task, rng: random.Random) -> str:
     """The connections to the database: every piece that goes over them is late."""
     proxied = _proxied(ground)
     ground.proxy.delay_seconds = rng.uniform(0.001, 0.01)
@@ -127,7 +132,7 @@ def connection_slow(ground: Ground, work: Work, rng: random.Random) -> str:
         ground.proxy.delay_seconds = 0
 
 
-def connection_silent(ground: Ground, work: Work, rng: random.Random) -> str:
+def connection_silent(ground: Ground, work: Task, rng: random.Random) -> str:
     """The connections to the database: they stay open, and nothing comes over them any more."""
     proxied = _proxied(ground)
     with impatient():
@@ -141,7 +146,7 @@ def connection_silent(ground: Ground, work: Work, rng: random.Random) -> str:
         return f"{silenced} silenced; {_ended(worker)}"
 
 
-def deadlock(ground: Ground, work: Work, rng: random.Random) -> str:
+def deadlock(ground: Ground, work: Task, rng: random.Random) -> str:
     """Another connection, which takes what the work needs in the opposite order."""
     if ground.warehouse.is_sqlite:
         raise NotHere("SQLite lets in one writer at a time")
@@ -161,7 +166,7 @@ def deadlock(ground: Ground, work: Work, rng: random.Random) -> str:
     return outcome
 
 
-def lock_held(ground: Ground, work: Work, rng: random.Random) -> str:
+def lock_held(ground: Ground, work: Task, rng: random.Random) -> str:
     """Another connection, which keeps rows locked for longer than the server lets anybody wait."""
     seconds = rng.uniform(2, 5)
     if ground.warehouse.is_sqlite:
@@ -188,7 +193,7 @@ def lock_held(ground: Ground, work: Work, rng: random.Random) -> str:
             other.exec_driver_sql(f"SET GLOBAL innodb_lock_wait_timeout = {before:d}")
 
 
-def disk_full(ground: Ground, work: Work, rng: random.Random) -> str:
+def disk_full(ground: Ground, work: Task, rng: random.Random) -> str:
     """The disk of the database, and on SQLite of the landing store too: hardly any room is left on it."""
     if ground.disk is None:
         raise NotHere("a small disk can be mounted by root alone")
@@ -205,7 +210,7 @@ def disk_full(ground: Ground, work: Work, rng: random.Random) -> str:
     return _ended(worker)
 
 
-def two_at_once(ground: Ground, work: Work, rng: random.Random) -> str:
+def two_at_once(ground: Ground, work: Task, rng: random.Random) -> str:
     """Another process, which does the same, or makes all marts anew meanwhile."""
     other = rng.choice([work, make_anew])
     workers = [begin(work, ground.settings)]
@@ -214,17 +219,31 @@ def two_at_once(ground: Ground, work: Work, rng: random.Random) -> str:
     return " and ".join(_ended(worker).partition(":")[0] for worker in workers)
 
 
+def clock_stepped(ground: Ground, work: Task, rng: random.Random) -> str:
+    """The clock: for one process it is up to two years fast or slow."""
+    faketime = shutil.which("faketime")
+    if faketime is None:
+        raise NotHere("the program faketime isn't installed")
+    days = rng.choice([-1, 1]) * rng.randint(1, 700)
+    command = [faketime, "-f", f"{days:+d}d", sys.executable, "-m", work_module.__name__, work.name, work.subject]
+    url = ground.settings.warehouse_url
+    settings = {"RETAIL_HOME": str(ground.settings.home), "RETAIL_DATABASE_URL": url, "RETAIL_BATCH_ROWS": "200"}
+    done = subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, timeout=LONGEST_SECONDS)
+    assert done.returncode == DONE, done.stderr[-3000:]
+    return f"{days:+d} days"
+
+
 FAULTS = [
     Fault(disturb.__name__.replace("_", " "), disturb)
     for disturb in (
         *(killed, killed_in_a_statement, server_killed, server_restarted, both_killed),
         *(connection_cut, connection_slow, connection_silent),
-        *(deadlock, lock_held, disk_full, two_at_once),
+        *(deadlock, lock_held, disk_full, clock_stepped, two_at_once),
     )
 ]
 
 
-def _without_server(ground: Ground, work: Work, rng: random.Random, end: Callable) -> str:
+def _without_server(ground: Ground, work: Task, rng: random.Random, end: Callable) -> str:
     if ground.daemon is None:
         raise NotHere("the server is somebody else's, or there is none")
     worker = begin(work, ground.settings)

@@ -167,9 +167,9 @@ def _opened(ground: Ground, folder: Path) -> Ground:
     twin = Warehouse(_settings(folder / f"twin-{time.monotonic_ns()}", "", 60))
     for warehouse in (twin, ground.warehouse):
         upgrade(warehouse)
-        work.ingest(ground.first)(warehouse)
+        work.ingest(warehouse, ground.first)
     ground.states["before"] = work.contents(twin)
-    work.ingest(ground.second)(twin)
+    work.ingest(twin, ground.second)
     ground.states["after"] = work.contents(twin)
     twin.dispose()
     ground.warehouse.dispose()

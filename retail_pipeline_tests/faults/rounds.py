@@ -5,17 +5,7 @@ import random
 from retail_pipeline_tests.faults.catalogue import Fault
 from retail_pipeline_tests.faults.ground import Ground
 from retail_pipeline_tests.faults.invariants import assert_all_holds
-from retail_pipeline_tests.faults.work import (
-    DONE,
-    Work,
-    begin,
-    bring_up_to_date,
-    contents,
-    differences,
-    ingest,
-    make_anew,
-    take_back,
-)
+from retail_pipeline_tests.faults.work import DONE, Task, Work, begin, bring_up_to_date, contents, differences
 
 
 def play(ground: Ground, fault: Fault, rng: random.Random) -> str:
@@ -23,7 +13,7 @@ def play(ground: Ground, fault: Fault, rng: random.Random) -> str:
 
     The second export comes and goes, so that every round begins in one of two states, and ends in one.
     """
-    name, work, goal = _work(ground, rng)
+    work, goal = _work(ground, rng)
     ground.warehouse.dispose()  # SQLite's locks don't outlive a fork
     outcome = fault.disturb(ground, work, rng)
     assert_all_holds(ground.warehouse, ground.states.values())
@@ -31,23 +21,23 @@ def play(ground: Ground, fault: Fault, rng: random.Random) -> str:
 
     _undisturbed(ground, bring_up_to_date)
     if differences(contents(ground.warehouse), ground.states[goal]):  # it hadn't come so far as to be known
-        _, work, _ = _work(ground, rng, goal)
+        work, _ = _work(ground, rng, goal)
         ground.warehouse.dispose()
         _undisturbed(ground, work)
     assert_all_holds(ground.warehouse, ground.states.values())
     assert not (found := differences(contents(ground.warehouse), ground.states[goal])), "\n".join(found)
     ground.warehouse.dispose()
-    return f"{name}: {outcome}"
+    return f"{work.name}: {outcome}"
 
 
-def _work(ground: Ground, rng: random.Random, goal: str | None = None) -> tuple[str, Work, str]:
+def _work(ground: Ground, rng: random.Random, goal: str | None = None) -> tuple[Task, str]:
     """What is to be done, and the state that it ends in: any, or what leads to a goal."""
     load_id = ground.second_load
     if load_id is None:
-        return "ingest", ingest(ground.second), "after"
+        return Task("ingest", str(ground.second)), "after"
     if goal == "before" or (goal is None and rng.random() < 0.6):
-        return "revert", take_back(load_id), "before"
-    return "refresh", make_anew, "after"
+        return Task("revert", load_id), "before"
+    return Task("refresh"), "after"
 
 
 def _undisturbed(ground: Ground, work: Work) -> None:

@@ -5,6 +5,7 @@ Expectations around it would cost ten seconds a round; `end_to_end` kills them a
 """
 
 import os
+import sys
 import tempfile
 import time
 import traceback
@@ -37,15 +38,10 @@ Contents = dict[str, list[tuple]]
 """Rows by table, as far as they don't say when something happened."""
 
 
-def ingest(*files: Path) -> Work:
-    """Lands files, and brings the tables up to date."""
-
-    def work(warehouse: Warehouse) -> None:
-        for path in files:
-            land(warehouse, path, ONLINE_RETAIL)
-        bring_up_to_date(warehouse)
-
-    return work
+def ingest(warehouse: Warehouse, path: Path) -> None:
+    """Lands a file, and brings the tables up to date."""
+    land(warehouse, path, ONLINE_RETAIL)
+    bring_up_to_date(warehouse)
 
 
 def bring_up_to_date(warehouse: Warehouse) -> None:
@@ -71,15 +67,30 @@ def make_anew(warehouse: Warehouse) -> None:
             refresh(warehouse, mart, full=True)
 
 
-def take_back(load_id: str) -> Work:
+def take_back(warehouse: Warehouse, load_id: str) -> None:
     """Takes a load back out, and brings the marts up to date."""
+    with warehouse.alone():
+        revert(warehouse, load_id)
+        _load_and_refresh(warehouse)
 
-    def work(warehouse: Warehouse) -> None:
-        with warehouse.alone():
-            revert(warehouse, load_id)
-            _load_and_refresh(warehouse)
 
-    return work
+@dataclass(frozen=True)
+class Task:
+    """Work by its name, so that a process that starts from nothing can be told of it."""
+
+    name: str
+    subject: str = ""
+    """The file to ingest, or the load to take back."""
+
+    def __call__(self, warehouse: Warehouse) -> None:
+        """Does it."""
+        match self.name:
+            case "ingest":
+                ingest(warehouse, Path(self.subject))
+            case "revert":
+                take_back(warehouse, self.subject)
+            case "refresh":
+                make_anew(warehouse)
 
 
 @dataclass
@@ -125,20 +136,23 @@ def begin(work: Work, settings: Settings) -> Worker:
     try:
         with log.open("w") as errors:
             os.dup2(errors.fileno(), 2)
-            try:
-                work(Warehouse(settings))
-                status = DONE
-            except BadInput as error:
-                errors.write(f"{error}\n")
-                status = TOLD
-            except Exception as error:
-                if failure := told(error):
-                    errors.write(f"{failure}\n")
-                    status = TOLD
-                else:
-                    traceback.print_exc(file=errors)
+            status = _status(work, settings)
     finally:
         os._exit(status)
+
+
+def _status(work: Work, settings: Settings) -> int:
+    """Does work; what became of it, with the reason on standard error."""
+    try:
+        work(Warehouse(settings))
+    except Exception as error:
+        failure = error if isinstance(error, BadInput) else told(error)
+        if failure is None:
+            traceback.print_exc()
+            return BUG
+        print(failure, file=sys.stderr)
+        return TOLD
+    return DONE
 
 
 def contents(warehouse: Warehouse) -> Contents:
@@ -160,3 +174,7 @@ def differences(one: Contents, other: Contents) -> list[str]:
         for table in sorted(one.keys() | other.keys())
         if one.get(table) != other.get(table)
     ]
+
+
+if __name__ == "__main__":
+    sys.exit(_status(Task(*sys.argv[1:]), Settings(_env_file=None)))
