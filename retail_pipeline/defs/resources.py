@@ -25,8 +25,8 @@ class Retail(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Retail"]:
-        if context.instance is not None and context.run_id is not None:
-            context.instance.add_run_tags(context.run_id, {PROCESS_TAG: processes.this_one()})
+        if context.instance is not None and context.run is not None:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: processes.this_one()})
         with self.warehouse.alone():
             yield self
 
