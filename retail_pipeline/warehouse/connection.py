@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 
@@ -26,6 +28,7 @@ class Warehouse:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._run: _Run | None = None
+        self._opened: WeakSet[Any] = WeakSet()  # a server's connections, as the driver has them
 
     @property
     def landing_folder(self) -> Path:
@@ -50,7 +53,16 @@ class Warehouse:
 
     @cached_property
     def engine(self) -> sa.Engine:
-        return _sqlite_engine(self.url, self.settings.lock_seconds) if self.is_sqlite else _mysql_engine(self.url)
+        if self.is_sqlite:
+            return _sqlite_engine(self.url, self.settings.lock_seconds)
+        engine = _mysql_engine(self.url)
+
+        @sa.event.listens_for(engine, "connect")
+        def prepare(opened: Any, _record: Any) -> None:
+            self._opened.add(opened)
+            opened._read_timeout = None  # from here on a statement may take as long as it takes
+
+        return engine
 
     def dispose(self) -> None:
         """Closes the connections that nobody uses; the next use opens new ones."""
@@ -99,7 +111,7 @@ class Warehouse:
 
     @cached_property
     def _presence(self) -> Presence:
-        return Presence(_presence_engine(self.url))
+        return Presence(_presence_engine(self.url), self._opened)
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
@@ -219,6 +231,7 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
         pool_pre_ping=True,
         connect_args={
             "local_infile": True,
+            "read_timeout": SILENT_SECONDS,  # for whoever answers a new connection, or doesn't
             "init_command": "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', "
             "lock_wait_timeout = 60, "  # a reader that never ends keeps a table from being replaced: for a year if let
             "div_precision_increment = 12",  # so that a ratio is rounded once, where the mart says so

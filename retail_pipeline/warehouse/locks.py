@@ -11,8 +11,9 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -77,11 +78,14 @@ def _let_go(connection: sa.Connection, name: str) -> None:
 class Presence:
     """The signs of life of this process, on a connection of their own."""
 
-    def __init__(self, engine: sa.Engine):
-        """Takes an engine that opens a connection for each use, and doesn't wait long for an answer."""
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, others: Collection[Any]):
+        """Takes an engine that opens a connection for each use, and doesn't wait long for an answer.
+
+        `others` are the process's other connections to the same server, as the driver has them.
+        """
+        self._engine, self._others = engine, others
         self._guard = threading.Lock()
-        self._shown: dict[int, sa.Connection] = {}
+        self._shown: set[int] = set()
         self._connection: sa.Connection | None = None
         self._heard_at = 0.0
         self._stopped = threading.Event()
@@ -92,7 +96,7 @@ class Presence:
         """Shows a sign of life for a connection, as long as it may hold a lock."""
         number = holder.scalar(sa.select(sa.func.connection_id()))
         with self._guard:
-            self._shown[number] = holder
+            self._shown.add(number)
             try:
                 self._beat()
             except sa.exc.SQLAlchemyError:
@@ -137,7 +141,7 @@ class Presence:
         self._heard_at = time.monotonic()
 
     def _hide(self, number: int) -> None:
-        del self._shown[number]
+        self._shown.remove(number)
         if not self._shown:
             self._stopped.set()
             self._close()
@@ -161,11 +165,11 @@ class Presence:
     def _cut_off(self) -> None:
         """Ends the waiting for a server that doesn't answer any more; by itself it would last for hours."""
         self._heard_at = time.monotonic()
-        for number, holder in self._shown.items():
-            _log.warning("the database hasn't answered for %d s: connection %d is given up", SILENT_SECONDS, number)
+        _log.warning("the database hasn't answered for %d s: its connections are given up", SILENT_SECONDS)
+        for connection in list(self._others):
             # Closing would wait for the other thread, which waits for the server.
-            with suppress(OSError, AttributeError, sa.exc.SQLAlchemyError):
-                holder.connection.driver_connection._sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError, AttributeError):
+                connection._sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Watch:

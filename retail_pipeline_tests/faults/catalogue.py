@@ -133,11 +133,12 @@ def connection_slow(ground: Ground, work: Task, rng: random.Random) -> str:
 
 
 def connection_silent(ground: Ground, work: Task, rng: random.Random) -> str:
-    """The connections to the database: they stay open, and nothing comes over them any more."""
+    """The connections to the database: in the middle of a run they stay open, and nothing comes over them any more."""
     proxied = _proxied(ground)
     with impatient():
         worker = begin(work, proxied)
-        time.sleep(rng.uniform(0.1, 0.8) * ground.seconds)
+        wait_until(lambda: _is_in_a_run(ground) or worker.has_ended())
+        time.sleep(rng.uniform(0, 0.7) * ground.seconds)
         silenced = ground.proxy.fall_silent()
         try:  # it notices by itself, or had done its work before
             wait_until(lambda: "trying again" in worker.log.read_text() or worker.has_ended())
@@ -285,6 +286,13 @@ def _processes(ground: Ground, text: str) -> list[int]:
     with ground.warehouse.reading() as looking:
         rows = looking.exec_driver_sql("SHOW FULL PROCESSLIST").mappings()
         return [row["Id"] for row in rows if text in (row["Info"] or "") and row["Command"] == "Query"]
+
+
+def _is_in_a_run(ground: Ground) -> bool:
+    with ground.warehouse.reading() as looking:
+        return (
+            looking.scalar(sa.select(sa.func.is_used_lock(f"retail:{ground.warehouse.url.database}:run"))) is not None
+        )
 
 
 def _waits_for_a_lock(ground: Ground) -> bool:
