@@ -17,6 +17,9 @@ from retail_pipeline.warehouse import Warehouse
 DAGSTER_SECONDS = 10
 """How long an answer of Dagster's is waited for; it starts a run in a quarter of a second."""
 
+RETRY_SECONDS = 5
+"""How long the database may keep a request waiting: who asked can ask again."""
+
 DESCRIPTION = """Hand in export files, follow what becomes of them, and read order lines, marts and measures.
 
 Errors are `application/problem+json` (RFC 9457). Decimals are text in JSON. Once a key was made (`retail keys create`),
@@ -29,7 +32,8 @@ def create_app(settings: Settings | None = None, dagster: httpx.Client | None = 
     if settings.api_database_url:
         settings = settings.model_copy(update={"database_url": settings.api_database_url})
     client = dagster or httpx.Client(base_url=settings.dagster_url, timeout=DAGSTER_SECONDS)
-    warehouse = Warehouse(settings)
+    patience = min(settings.retry_seconds, RETRY_SECONDS)
+    warehouse = Warehouse(settings.model_copy(update={"retry_seconds": patience}))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

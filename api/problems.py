@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from api.json import dumps
-from retail_pipeline.errors import BadInput, NotFound, Unreachable
+from retail_pipeline.errors import BadInput, DiskFull, Failure, NotFound, Unusable
+from retail_pipeline.warehouse.failures import told
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -41,6 +42,7 @@ TITLES = {
     422: "Unprocessable Content",
     429: "Too Many Requests",
     503: "Service Unavailable",
+    507: "Insufficient Storage",
 }
 
 
@@ -62,16 +64,26 @@ def install(app: FastAPI) -> None:
     """Makes every error of an application a problem."""
     app.add_exception_handler(Refused, lambda _, error: _problem(error.status, error.detail, error.headers))
     app.add_exception_handler(NotFound, lambda _, error: _problem(404, str(error)))
-    app.add_exception_handler(Unreachable, _unavailable)
+    app.add_exception_handler(Failure, _gave_way)
+    app.add_exception_handler(Unusable, _unavailable)
     app.add_exception_handler(BadInput, lambda _, error: _problem(422, str(error)))
     app.add_exception_handler(RequestValidationError, lambda _, error: _problem(422, _where(error)))
     app.add_exception_handler(HTTPException, _of_framework)
-    app.add_exception_handler(sa.exc.OperationalError, _unavailable)
-    app.add_exception_handler(TimeoutError, _unavailable)
+    app.add_exception_handler(sa.exc.DBAPIError, _gave_way)
+    app.add_exception_handler(OSError, _gave_way)
 
 
 def _of_framework(_: Request, error: HTTPException) -> Response:
     return _problem(error.status_code, str(error.detail), dict(error.headers or {}))
+
+
+def _gave_way(_: Request, error: Exception) -> Response:
+    match told(error):
+        case None:  # a bug
+            raise error
+        case DiskFull():
+            return _problem(507, "there is no room left on the disk; somebody has to make room")
+    return _unavailable(_, error)
 
 
 def _unavailable(_: Request, error: Exception) -> Response:

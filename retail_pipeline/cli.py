@@ -9,7 +9,7 @@ from retail_pipeline.errors import BadInput
 
 
 class Retail(click.Group):
-    """Bad input is told in one message and exits with 2; anything else is a bug and shows where."""
+    """Bad input is told in one message and exits with 2, what gave way likewise with 1; a bug shows where it is."""
 
     def invoke(self, ctx: click.Context) -> None:
         try:
@@ -17,6 +17,15 @@ class Retail(click.Group):
         except BadInput as error:
             click.echo(f"retail: {error}", err=True)
             ctx.exit(2)
+        except click.exceptions.Exit:
+            raise
+        except Exception as error:
+            from retail_pipeline.warehouse.failures import told
+
+            if (failure := told(error)) is None:
+                raise
+            click.echo(f"retail: {failure}", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=Retail, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -7,7 +7,7 @@ from retail_pipeline.defs.dashboards import REBUILD_TABLEAU, TABLEAU_ASSETS
 from retail_pipeline.defs.loads import COUNTRIES, EXPORT_FILES, load_assets
 from retail_pipeline.defs.marts import MART_ASSETS
 from retail_pipeline.defs.resources import RESOURCES
-from retail_pipeline.defs.sensors import waiting_loads
+from retail_pipeline.defs.sensors import abandoned_runs, waiting_loads
 
 marts = dg.AssetSelection.assets(*MART_ASSETS)
 
@@ -26,7 +26,7 @@ defs = dg.Definitions(
     assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS, *TABLEAU_ASSETS],
     asset_checks=[load_checks, *MART_CHECKS],
     jobs=[ingest, refresh_marts],
-    sensors=[waiting_loads, REBUILD_TABLEAU],
+    sensors=[waiting_loads, abandoned_runs, REBUILD_TABLEAU],
     resources=RESOURCES,
     executor=dg.in_process_executor,
 )

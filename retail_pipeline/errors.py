@@ -1,4 +1,4 @@
-"""What goes wrong because of what people gave us, as opposed to bugs."""
+"""What goes wrong because of what people gave us or what the work depends on, as opposed to bugs."""
 
 
 class BadInput(Exception):
@@ -12,8 +12,27 @@ class NotFound(BadInput):
     """Something the user named doesn't exist."""
 
 
-class Unreachable(BadInput):
-    """The database that the settings name can't be reached."""
+class Unusable(BadInput):
+    """The database that the settings name doesn't let us in."""
+
+
+class Failure(Exception):
+    """Something that the work depends on gave way; the message says what, and what to do.
+
+    The command line prints it without a traceback and exits with status 1: the same command may well succeed later.
+    """
+
+
+class Unreachable(Failure):
+    """The database that the settings name can't be reached, or the connection to it was lost."""
+
+
+class Busy(Failure):
+    """Somebody else holds a lock for longer than anybody wants to wait."""
+
+
+class DiskFull(Failure):
+    """There is no room left for a file or in the database."""
 
 
 class BadFile(BadInput):

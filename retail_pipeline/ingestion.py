@@ -16,6 +16,7 @@ from retail_pipeline.intake.corrections import is_one
 from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
+from retail_pipeline.quality.under_test import untested
 from retail_pipeline.reports import say_checks, say_loads
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
@@ -51,7 +52,7 @@ def ingest_files(files: Sequence[Path], source: str | None = None, by: str | Non
     status = 0
     if pending:
         status = _run_ingest(settings, warehouse, pending)
-    elif unchecked or stale(warehouse):
+    elif unchecked or stale(warehouse) or untested(warehouse):
         status = refresh_marts()
     elif not problems:
         click.echo("Nothing is new; tables and marts are up to date.")
@@ -67,7 +68,7 @@ def refresh_marts(*, full: bool = False) -> int:
     ensure_current(warehouse)
     with warehouse.reading() as connection:
         unchecked = ledger.unchecked(connection)
-    if not (full or unchecked or stale(warehouse)):
+    if not (full or unchecked or stale(warehouse) or untested(warehouse)):
         click.echo("The marts are up to date.")
         return 0
     from retail_pipeline.defs.runs import open_instance, run_refresh

@@ -40,6 +40,12 @@ class Settings(BaseSettings):
         ge=1,
         description="How long a writer waits for another writer before it gives up.",
     )
+    retry_seconds: int = Field(
+        default=300,
+        ge=0,
+        description="How long work is tried again that a deadlock, a lost connection or a restart of the database "
+        "broke off.",
+    )
 
     api_database_url: str = Field(
         default="",

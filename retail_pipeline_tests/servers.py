@@ -93,10 +93,14 @@ def database_url(server_url: str, name: str) -> Iterator[str]:
             connection.exec_driver_sql(f"DROP DATABASE {identifier}")
 
 
+def program_on_path(path: str = SEARCH_PATH) -> str | None:
+    """A server that is installed on this machine."""
+    return next(filter(None, (shutil.which(name, path=path) for name in ("mysqld", "mariadbd"))), None)
+
+
 def _find_daemon(path: str) -> str:
-    for name in ("mysqld", "mariadbd"):
-        if daemon := shutil.which(name, path=path):
-            return daemon
+    if daemon := program_on_path(path):
+        return daemon
     raise LookupError("mysqld or mariadbd: not on the PATH, nor in /usr/sbin")
 
 
@@ -124,8 +128,24 @@ def _install_daemon(path: str) -> str:
 @contextmanager
 def _daemon(program: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="retail-mysql-") as folder:
-        log_file = Path(folder, "server.log")
+        daemon = Daemon(program, Path(folder))
+        daemon.start()
+        try:
+            yield daemon.url
+        finally:
+            # Not asked to shut down in good order, which takes seconds: its data goes with it.
+            daemon.kill()
+
+
+class Daemon:
+    """A server with its data in a folder, which can be killed and started again."""
+
+    def __init__(self, program: str, folder: Path):
+        """Initialises the data; raises NoServer where that fails."""
+        self._log_file = folder / "server.log"
+        self._program = program
         port = _free_port()
+        self.url = f"mysql+pymysql://root@127.0.0.1:{port}"
         # The socket lies in the data folder, where a relative path can't exceed the system's limit of 107 bytes.
         options = [f"--port={port}", "--bind-address=127.0.0.1", "--socket=server.sock"]
         options += ["--pid-file=server.pid", "--local-infile=1", "--character-set-server=utf8mb4"]
@@ -141,18 +161,34 @@ def _daemon(program: str) -> Iterator[str]:
             common.append("--secure-file-priv=")
             initialise = [program, *common, "--initialize-insecure"]
             options += ["--mysqlx=OFF"]
-        with log_file.open("w") as log:
+        self._command = [program, *common, *options]
+        with self._log_file.open("w") as log:
             if subprocess.run(initialise, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode != 0:
-                raise NoServer(f"{' '.join(initialise)} failed:\n{_tail(log_file.read_text())}")
-            server = subprocess.Popen([program, *common, *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                raise NoServer(f"{' '.join(initialise)} failed:\n{_tail(self._log_file.read_text())}")
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        with self._log_file.open("a") as log:
+            self._server = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            url = f"mysql+pymysql://root@127.0.0.1:{port}"
-            _wait_for(url, program, is_starting=lambda: server.poll() is None, log=log_file.read_text)
-            yield url
-        finally:
-            # Not asked to shut down in good order, which takes seconds: its data goes with it.
-            server.kill()
-            server.wait()
+            _wait_for(self.url, self._program, lambda: self._server.poll() is None, self._log_file.read_text)
+        except NoServer:
+            self.kill()
+            raise
+
+    def is_up(self) -> bool:
+        """Whether its process runs."""
+        return self._server.poll() is None
+
+    def kill(self) -> None:
+        """Ends it as `kill -9` does."""
+        self._server.kill()
+        self._server.wait()
+
+    def stop(self) -> None:
+        """Asks it to end in good order, and waits until it has."""
+        self._server.terminate()
+        self._server.wait()
 
 
 def _find_docker(path: str) -> str:

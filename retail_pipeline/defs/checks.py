@@ -5,12 +5,14 @@ from typing import Any
 
 import dagster as dg
 
+from retail_pipeline.defs.loads import tell_what_is_loaded
 from retail_pipeline.defs.resources import Retail
 from retail_pipeline.quality import under_test
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
-from retail_pipeline.warehouse import check_results, ledger
+from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.check_results import CheckResult
+from retail_pipeline.warehouse.retrying import retried
 
 SEVERITIES = {"critical": dg.AssetCheckSeverity.ERROR, "warning": dg.AssetCheckSeverity.WARN}
 
@@ -45,17 +47,23 @@ def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Itera
 
     All expectations are evaluated whichever were asked for, so that what the ledger says of a load holds for all.
     """
-    with retail.warehouse.reading() as connection:
-        unchecked = ledger.unchecked(connection)
-        load_ids = unchecked or [
-            entry["load_id"] for entry in ledger.entries(connection) if entry["status"] == "loaded"
-        ]
-    found = _found(LOAD_SUITES, {suite.table: evaluate(retail.warehouse, suite, load_ids) for suite in LOAD_SUITES})
-    passed = all(result.passed for result in found if result.severity == "critical")
-    with retail.warehouse.writing() as connection:
-        check_results.enter(connection, context.run.run_id, found)
-        ledger.enter_checked(connection, load_ids, context.run.run_id, passed=passed)
+    found, load_ids, loaded = _test_loads(retail.warehouse, context.run.run_id)
+    tell_what_is_loaded(context.instance, loaded)
     yield from _shown_in_dagster(context, found, {"loads": len(load_ids)})
+
+
+@retried
+def _test_loads(warehouse: Warehouse, run_id: str) -> tuple[list[CheckResult], list[str], list[Mapping[str, Any]]]:
+    """What was found, of which loads, and the ledger's rows of all that are in the tables."""
+    with warehouse.reading() as connection:
+        loaded = [entry for entry in ledger.entries(connection) if entry["status"] == "loaded"]
+        load_ids = ledger.unchecked(connection) or [entry["load_id"] for entry in loaded]
+    found = _found(LOAD_SUITES, {suite.table: evaluate(warehouse, suite, load_ids) for suite in LOAD_SUITES})
+    passed = all(result.passed for result in found if result.severity == "critical")
+    with warehouse.writing() as connection:
+        check_results.enter(connection, run_id, found)
+        ledger.enter_checked(connection, load_ids, run_id, passed=passed)
+    return found, load_ids, loaded
 
 
 def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
@@ -69,17 +77,22 @@ def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
 
         All expectations are evaluated whichever were asked for, so that what is noted of the mart holds for all.
         """
-        with retail.warehouse.reading() as connection:
-            scope = under_test.scopes(connection, [suite])[suite.table]
-        verdicts = evaluate(retail.warehouse, suite, since=scope.since)
-        found = _found([suite], {suite.table: verdicts})
-        with retail.warehouse.writing() as connection:
-            check_results.enter(connection, context.run.run_id, found)
-            passed = all(verdict.passed for verdict in verdicts.values())
-            under_test.enter(connection, {suite.table: scope}, {suite.table: passed})
-        yield from _shown_in_dagster(context, found, {})
+        yield from _shown_in_dagster(context, _test_mart(retail.warehouse, suite, context.run.run_id), {})
 
     return checks
+
+
+@retried
+def _test_mart(warehouse: Warehouse, suite: Suite, run_id: str) -> list[CheckResult]:
+    with warehouse.reading() as connection:
+        scope = under_test.scopes(connection, [suite])[suite.table]
+    verdicts = evaluate(warehouse, suite, since=scope.since)
+    found = _found([suite], {suite.table: verdicts})
+    with warehouse.writing() as connection:
+        check_results.enter(connection, run_id, found)
+        passed = all(verdict.passed for verdict in verdicts.values())
+        under_test.enter(connection, {suite.table: scope}, {suite.table: passed})
+    return found
 
 
 def _found(chosen: Iterable[Suite], verdicts: Mapping[str, Mapping[str, Verdict]]) -> list[CheckResult]:

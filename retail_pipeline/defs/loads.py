@@ -1,6 +1,7 @@
 """The assets that belong to a load: what the file said, the lines that count, the rows held back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import dagster as dg
 import sqlalchemy as sa
@@ -8,11 +9,19 @@ import sqlalchemy as sa
 from retail_pipeline.defs.metadata import OWNERS, described
 from retail_pipeline.defs.resources import Retail
 from retail_pipeline.errors import BadInput
-from retail_pipeline.warehouse import bulk, ledger
+from retail_pipeline.sources import SourceCatalogue
+from retail_pipeline.warehouse import Warehouse, bulk, ledger
 from retail_pipeline.warehouse.loading import Progress, load
+from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import countries, order_lines, quarantined_lines, raw_order_lines
 
 LOADS = dg.DynamicPartitionsDefinition(name="loads")
+
+TABLES = (raw_order_lines, order_lines, quarantined_lines)
+"""The tables of a load, upstream first, as Dagster wants them."""
+
+TOLD_AT_ONCE = 500
+"""Loads that a run tells Dagster of: an instance that is new to a full database learns of them by and by."""
 
 EXPORT_FILES = dg.AssetSpec(
     "export_files",
@@ -68,19 +77,52 @@ def load_assets(
             failures.append(str(error))
     if failures:
         raise dg.Failure("\n".join(failures), allow_retries=False)
-    for table in (raw_order_lines, order_lines, quarantined_lines):  # Dagster wants them upstream first
+    for table in TABLES:
         if dg.AssetKey(table.name) in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=table.name)
 
 
 def _load(context: dg.AssetExecutionContext, retail: Retail, load_id: str, progress: Progress) -> None:
-    with retail.warehouse.reading() as connection:
-        source = ledger.entry(connection, load_id)["source"]
-    load(retail.warehouse, load_id, retail.sources.get(source), run_id=context.run.run_id, progress=progress)
-    with retail.warehouse.reading() as connection:
-        entry, way = ledger.entry(connection, load_id), bulk.way(connection)
+    entry, way = _loaded(retail.warehouse, retail.sources, load_id, context.run.run_id, progress)
     context.log.info(f"{load_id}: {entry['rows_loaded']} of {entry['rows_read']} rows loaded by {way}")
-    shown = {
+    shown = _shown(entry)
+    shown["order_lines"]["loaded_by"] = way
+    for key in context.selected_asset_keys:
+        context.add_asset_metadata(shown[key.path[-1]], asset_key=key, partition_key=load_id)
+
+
+@retried
+def _loaded(
+    warehouse: Warehouse, sources: SourceCatalogue, load_id: str, run_id: str, progress: Progress
+) -> tuple[Mapping[str, Any], str]:
+    """Loads a file; what the ledger then says of it, and the way in which its rows went."""
+    with warehouse.reading() as connection:
+        source = ledger.entry(connection, load_id)["source"]
+    load(warehouse, load_id, sources.get(source), run_id=run_id, progress=progress)
+    with warehouse.reading() as connection:
+        return ledger.entry(connection, load_id), bulk.way(connection)
+
+
+def tell_what_is_loaded(instance: dg.DagsterInstance, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Tells Dagster of loads that are in the tables and of which it doesn't know.
+
+    A process that was killed between the commit and Dagster's event couldn't say so itself.
+    """
+    known = {table: instance.get_materialized_partitions(dg.AssetKey(table.name)) for table in TABLES}
+    unknown = [entry for entry in entries if not all(entry["load_id"] in loads for loads in known.values())]
+    for entry in unknown[:TOLD_AT_ONCE]:
+        load_id, shown = entry["load_id"], _shown(entry)
+        instance.add_dynamic_partitions(LOADS.name, [load_id])
+        for table, loads in known.items():
+            if load_id not in loads:
+                instance.report_runless_asset_event(
+                    dg.AssetMaterialization(table.name, partition=load_id, metadata=shown[table.name])
+                )
+
+
+def _shown(entry: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What Dagster shows of a load, by table."""
+    return {
         "raw_order_lines": {
             "dagster/partition_row_count": entry["rows_read"],
             "amount_read": str(entry["amount_read"]),
@@ -94,12 +136,9 @@ def _load(context: dg.AssetExecutionContext, retail: Retail, load_id: str, progr
             "rows_repeated": entry["rows_repeated"],
             "first_invoice_date": str(entry["first_invoice_date"]),
             "last_invoice_date": str(entry["last_invoice_date"]),
-            "loaded_by": way,
         },
         "quarantined_lines": {
             "dagster/partition_row_count": entry["rows_quarantined"],
             "amount_quarantined": str(entry["amount_quarantined"]),
         },
     }
-    for key in context.selected_asset_keys:
-        context.add_asset_metadata(shown[key.path[-1]], asset_key=key, partition_key=load_id)

@@ -7,7 +7,8 @@ from retail_pipeline.defs.resources import Retail
 from retail_pipeline.marts.catalogue import Mart, marts
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.marts.refresh import refresh
-from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse.retrying import retried
 
 CHANGES_WITH = {"superseded_lines": "order_lines", "loads": "order_lines"}
 """Tables that are no assets of their own, and the asset in whose transaction they change."""
@@ -48,15 +49,19 @@ def mart_asset(mart: Mart) -> dg.AssetsDefinition:
 
 def _refuse_unchecked_loads(retail: Retail) -> None:
     """A critical check blocks the marts also where it failed, or was left out, in another run."""
-    with retail.warehouse.reading() as connection:
-        unchecked = ledger.unchecked(connection)
-    if unchecked:
+    if unchecked := _unchecked(retail.warehouse):
         names = ", ".join(unchecked[:5]) + (" and others" if len(unchecked) > 5 else "")
         raise dg.Failure(
             f"loads that haven't passed the critical checks: {names}. "
             "Run the job refresh_marts, which checks them first, or look at the failed checks of order_lines.",
             allow_retries=False,
         )
+
+
+@retried
+def _unchecked(warehouse: Warehouse) -> list[str]:
+    with warehouse.reading() as connection:
+        return ledger.unchecked(connection)
 
 
 MART_ASSETS = [mart_asset(mart) for mart in marts().values()]

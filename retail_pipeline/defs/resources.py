@@ -6,11 +6,14 @@ from functools import cached_property
 
 import dagster as dg
 
+from retail_pipeline.defs import processes
+from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.retrying import retried
 
 
 class Retail(dg.ConfigurableResource):
@@ -22,18 +25,26 @@ class Retail(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Retail"]:
+        if context.instance is not None and context.run is not None:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: processes.this_one()})
         with self.warehouse.alone():
             yield self
 
     @cached_property
     def warehouse(self) -> Warehouse:
         warehouse = Warehouse(Settings())
-        ensure_current(warehouse)
+        _ready(warehouse)
         return warehouse
 
     @cached_property
     def sources(self) -> SourceCatalogue:
         return SourceCatalogue(Settings().sources_folder)
+
+
+@retried
+def _ready(warehouse: Warehouse) -> None:
+    """Waits for a database that is only just coming up, as a run that begins by itself should."""
+    ensure_current(warehouse)
 
 
 RESOURCES = {"retail": Retail(), "progress": dg.ResourceDefinition.hardcoded_resource(no_progress)}

@@ -1,7 +1,5 @@
 """Starting jobs from the command line: in this process, on the same Dagster instance that the web UI shows."""
 
-import os
-import socket
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,27 +8,27 @@ from uuid import uuid4
 import dagster as dg
 import yaml
 
+from retail_pipeline import errors
+from retail_pipeline.defs import processes
+from retail_pipeline.defs.processes import PROCESS_TAG, close_abandoned_runs
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.connection import file_lock
 from retail_pipeline.warehouse.loading import Progress
+from retail_pipeline.warehouse.retrying import retried
 
 INSTANCE = {
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
     "concurrency": {"runs": {"max_concurrent_runs": 1}},
+    "run_monitoring": {"enabled": True},
+    "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
 }
 """dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere, and runs queue up, for the warehouse lets
-in one at a time. A deployment brings its own."""
+in one at a time; crashed ones are tried once more. A deployment brings its own."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's log is in the web UI; what matters of it is told at the end."""
-
-UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
-"""What a run in this process can be before it has ended; NOT_STARTED for an instant, after its row was written."""
-
-PROCESS_TAG = "retail/process"
-"""Host and id of the process that a run lives in."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +61,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     with file_lock(settings.dagster_home / ".lock", settings.lock_seconds):  # two that make its tables would collide
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
         instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
-        _close_abandoned_runs(instance)
+        close_abandoned_runs(instance)
     return instance
-
-
-def _close_abandoned_runs(instance: dg.DagsterInstance) -> None:
-    """A run whose process was killed can't say so itself, and would be shown as running for ever."""
-    for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
-        host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
-        if host == socket.gethostname() and not _is_alive(int(process)):
-            instance.report_run_failed(run, "The process that it ran in is gone.")
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def run_ingest(
@@ -93,15 +73,20 @@ def run_ingest(
 
     instance.add_dynamic_partitions(LOADS.name, load_ids)
     runs = [(str(uuid4()), stretch) for stretch in _stretches(instance.get_dynamic_partitions(LOADS.name), load_ids)]
-    with warehouse.writing(lock="landing") as connection:
-        for run_id, stretch in runs:
-            ledger.enter_run(connection, stretch, run_id)
+    _enter_runs(warehouse, runs)
     for run_id, stretch in runs:
         range_tags = {
             "dagster/asset_partition_range_start": stretch[0],
             "dagster/asset_partition_range_end": stretch[-1],
         }
         yield _run(instance, "ingest", range_tags, run_id=run_id, resources={"progress": progress})
+
+
+@retried
+def _enter_runs(warehouse: Warehouse, runs: Sequence[tuple[str, Sequence[str]]]) -> None:
+    with warehouse.writing(lock="landing") as connection:
+        for run_id, load_ids in runs:
+            ledger.enter_run(connection, load_ids, run_id)
 
 
 def run_refresh(instance: dg.DagsterInstance, *, full: bool) -> RunOutcome:
@@ -119,7 +104,7 @@ def _run(
 
     result = defs.resolve_job_def(job).execute_in_process(
         instance=instance,
-        tags=tags | {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}"},
+        tags=tags | {PROCESS_TAG: processes.this_one()},
         run_config=QUIET | (run_config or {}),
         raise_on_error=False,
         **kwargs,
@@ -146,8 +131,11 @@ def _message(event: dg.DagsterEvent) -> str:
     failure = event.step_failure_data
     if failure.user_failure_data and failure.user_failure_data.description:
         return failure.user_failure_data.description
-    error = failure.error
-    return (error.cause or error).message.strip() if error else event.message or "failed"
+    if failure.error is None:
+        return event.message or "failed"
+    message = (failure.error.cause or failure.error).message.strip()
+    # What we raise ourselves is told without the name of its class.
+    return message.partition(": ")[2] if message.startswith(f"{errors.__name__}.") else message
 
 
 def _stretches(keys: Sequence[str], wanted: Collection[str]) -> list[list[str]]:

@@ -1,4 +1,4 @@
-"""The sensor that starts the runs of files which landed while nobody could start them."""
+"""The sensors that start the runs of files which landed while nobody could start them, and end abandoned runs."""
 
 from collections.abc import Mapping
 from datetime import UTC, timedelta
@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from retail_pipeline.defs.loads import LOADS
+from retail_pipeline.defs.processes import close_abandoned_runs
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.migrations import ensure_current
@@ -44,6 +45,17 @@ def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         ],
         dynamic_partitions_requests=[LOADS.build_add_request([entry["load_id"] for entry in without_run])],
     )
+
+
+@dg.sensor(
+    minimum_interval_seconds=EVERY_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Ends runs whose process was killed: they would be shown as running, and hold up others, for ever.",
+)
+def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Looks for runs that lived on this host in a process that is gone."""
+    close_abandoned_runs(context.instance)
+    return dg.SkipReason("Runs whose process is gone are told as failed.")
 
 
 def _run_of(instance: dg.DagsterInstance, entry: Mapping[str, Any]) -> str | None:

@@ -18,6 +18,7 @@ from retail_pipeline.warehouse.dialect import (
     temporary_table,
     translate,
 )
+from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import lines_before, refresh_parts, tested_parts
 
 FEW_INVOICES, FEW = 1000, 0.25
@@ -35,6 +36,7 @@ class Refresh:
     way: str
 
 
+@retried
 def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
     """Brings a mart up to date, by what changed where that is noted; with `full`, by making all of it anew."""
     with warehouse.writing() as connection:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from retail_pipeline.errors import Unreachable
 from retail_pipeline.marts.catalogue import schema
 from retail_pipeline.quality.catalogue import Expectation, Suite
 from retail_pipeline.quality.queries import SAMPLE_ROWS, Batch, contradictions
 from retail_pipeline.quality.under_test import chosen_parts
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.dialect import dialect_of
+from retail_pipeline.warehouse.failures import is_about_the_connection, may_pass
 
 if TYPE_CHECKING:
     from great_expectations.core import ExpectationValidationResult
@@ -38,6 +40,7 @@ def evaluate(
 ) -> dict[str, Verdict]:
     """A verdict for every expectation of a suite, by name; one that can't be evaluated has failed, and says why.
 
+    Raises what may pass, such as a lost connection, for whoever tries again: then nothing was found out.
     A suite of load tables looks at the rows of `load_ids` alone, a mart's suite at the parts that changed after version
     `since` of order_lines, or at the whole mart where that is left out; its verdicts say which.
     """
@@ -49,13 +52,19 @@ def evaluate(
                 results = _validate(warehouse, suite, [], in_parts=since is not None)
             tested = {expectation.name: _tested(suite, expectation, rows, since) for expectation in suite.expectations}
     except Exception as error:  # a database that can't be read must not pass for one that is right
+        if may_pass(error):
+            raise
         return {expectation.name: _errored(str(error)) for expectation in suite.expectations}
-    return {
+    verdicts = {
         expectation.name: _verdict(results[expectation.name], tested.get(expectation.name, {}))
         if expectation.name in results
         else _errored("no result")
         for expectation in suite.expectations
     }
+    for verdict in verdicts.values():  # Great Expectations hands on the text of an error alone
+        if is_about_the_connection(verdict.details.get("error", "")):
+            raise Unreachable(f"{suite.table} couldn't be tested: {verdict.details['error']}")
+    return verdicts
 
 
 def _tested(

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import choose_to_test, few_changes_since
-from retail_pipeline.quality.catalogue import Suite
-from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.quality.catalogue import Suite, suites
+from retail_pipeline.warehouse import Warehouse, changes, check_results, ledger
 from retail_pipeline.warehouse.tables import tested_parts
 
 
@@ -44,6 +44,19 @@ def scopes(connection: sa.Connection, suites: Iterable[Suite]) -> dict[str, Scop
         follows = terms == former_terms and since < version and few_changes_since(connection, since)
         found[suite.table] = Scope(version, terms, since if follows else None)
     return found
+
+
+def untested(warehouse: Warehouse) -> list[str]:
+    """Marts that weren't tested since they were last refreshed: whoever refreshed them was killed before.
+
+    One that failed before says nothing of when it was tested; it was told, and all of it is tested next time.
+    """
+    with warehouse.reading() as connection:
+        shown, passed = ledger.shown_versions(connection), ledger.passed_versions(connection)
+        ever = check_results.tables_tested(connection)
+    tables = [suite.table for suite in suites() if not suite.is_of_loads]
+    behind = {table for table, (version, _) in passed.items() if table in shown and version < shown[table][0]}
+    return [table for table in tables if table in behind or (table in shown and table not in ever)]
 
 
 def enter(connection: sa.Connection, tested: Mapping[str, Scope], passed: Mapping[str, bool]) -> None:

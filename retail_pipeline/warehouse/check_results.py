@@ -65,6 +65,11 @@ def latest(connection: sa.Connection) -> list[sa.RowMapping]:
     return _rows(connection, sa.select(*columns).where(numbered.c.age == 1))
 
 
+def tables_tested(connection: sa.Connection) -> set[str]:
+    """The tables of which something was ever found."""
+    return set(connection.scalars(sa.select(check_results.c.table_name).distinct()))
+
+
 def _rows(connection: sa.Connection, query: sa.Select) -> list[sa.RowMapping]:
     found = query.subquery()
     return list(connection.execute(sa.select(found).order_by(found.c.asset, found.c.name)).mappings())

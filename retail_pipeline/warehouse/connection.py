@@ -4,15 +4,20 @@ import fcntl
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadInput, Unreachable
+from retail_pipeline.errors import BadInput, Busy, DiskFull, Unreachable, Unusable
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.exact import exact_ratio
+from retail_pipeline.warehouse.failures import told
+from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, is_held, named_lock
+from retail_pipeline.warehouse.retrying import retried
 
 DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "sqlite": "sqlite"}
 
@@ -22,6 +27,8 @@ class Warehouse:
 
     def __init__(self, settings: Settings):
         self.settings = settings
+        self._run: _Run | None = None
+        self._opened: WeakSet[Any] = WeakSet()  # a server's connections, as the driver has them
 
     @property
     def landing_folder(self) -> Path:
@@ -46,7 +53,16 @@ class Warehouse:
 
     @cached_property
     def engine(self) -> sa.Engine:
-        return _sqlite_engine(self.url, self.settings.lock_seconds) if self.is_sqlite else _mysql_engine(self.url)
+        if self.is_sqlite:
+            return _sqlite_engine(self.url, self.settings.lock_seconds)
+        engine = _mysql_engine(self.url)
+
+        @sa.event.listens_for(engine, "connect")
+        def prepare(opened: Any, _record: Any) -> None:
+            self._opened.add(opened)
+            opened._read_timeout = None  # from here on a statement may take as long as it takes
+
+        return engine
 
     def dispose(self) -> None:
         """Closes the connections that nobody uses; the next use opens new ones."""
@@ -62,52 +78,90 @@ class Warehouse:
     def writing(self, lock: str = "tables") -> Iterator[sa.Connection]:
         """One transaction, alone among those that take the same lock.
 
-        The lock ends with the connection, so a killed process leaves none behind. SQLite has a single lock for all.
+        SQLite has a single lock for all.
         """
+        if self._run is not None:
+            self._run.keep()
         with self._connect() as connection:
             connection = connection.execution_options(writes=True)
             if self.is_sqlite:
                 with connection.begin():
                     yield connection
             else:
-                with self._named_lock(connection, f"retail:{self.url.database}:{lock}"[:64]), connection.begin():
+                with self._named_lock(connection, lock), connection.begin():
                     yield connection
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keeps others that ask for it out until the end: for work of several transactions, such as a whole run.
 
-        The lock ends with the process. Raises TimeoutError where somebody else doesn't let go of it.
+        Raises Busy where somebody else doesn't let go of it.
         """
         if self.is_sqlite:
             with file_lock(Path(f"{self.url.database}.lock"), self.settings.lock_seconds):
                 yield
-        else:
-            with self._connect() as connection, self._named_lock(connection, f"retail:{self.url.database}:run"[:64]):
-                yield
+            return
+        self._run = _Run(self)
+        try:
+            _begin(self, self._run)
+            yield
+        finally:
+            self._run.end()
+            self._run = None
+
+    @cached_property
+    def _presence(self) -> Presence:
+        return Presence(_presence_engine(self.url), self._opened)
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
         try:
             connection = self.engine.connect()
-        except sa.exc.OperationalError as error:
+        except sa.exc.DBAPIError as error:
+            if isinstance(failure := told(error), DiskFull):
+                raise failure from error
             shown = self.url.render_as_string(hide_password=True)
-            raise Unreachable(f"the database at {shown} can't be reached: {error.orig}") from error
+            kind = Unreachable if failure else Unusable
+            raise kind(f"the database at {shown} can't be reached: {error.orig}") from error
         with connection:
             yield connection
 
     @contextmanager
-    def _named_lock(self, connection: sa.Connection, name: str) -> Iterator[None]:
-        seconds = self.settings.lock_seconds
-        if connection.scalar(sa.select(sa.func.get_lock(name, seconds))) != 1:
-            raise TimeoutError(f"another writer has held the warehouse for {seconds} s (RETAIL_LOCK_SECONDS)")
-        connection.commit()
-        try:
+    def _named_lock(self, connection: sa.Connection, lock: str) -> Iterator[None]:
+        with named_lock(connection, self._lock_name(lock), self.settings.lock_seconds, self._presence):
             yield
-        finally:
-            if not connection.invalidated:
-                connection.scalar(sa.select(sa.func.release_lock(name)))
-                connection.commit()
+
+    def _lock_name(self, lock: str) -> str:
+        return f"retail:{self.url.database}:{lock}"[:64]
+
+
+class _Run:
+    """The lock of a run on a server: taken again where the connection that held it was lost."""
+
+    def __init__(self, warehouse: Warehouse):
+        self._warehouse = warehouse
+        self._held = ExitStack()
+        self._connection: sa.Connection | None = None
+
+    def keep(self) -> None:
+        """Takes the lock, unless it is held."""
+        if self._connection is not None and is_held(self._connection, self._warehouse._lock_name("run")):
+            return
+        self.end()
+        connection = self._held.enter_context(self._warehouse._connect())
+        self._held.enter_context(self._warehouse._named_lock(connection, "run"))
+        self._connection = connection
+
+    def end(self) -> None:
+        """Lets go of it."""
+        self._connection = None
+        self._held.close()
+
+
+@retried
+def _begin(_: Warehouse, run: _Run) -> None:
+    """Takes the lock of a run, also from a server that is only just coming up."""
+    run.keep()
 
 
 @contextmanager
@@ -122,7 +176,7 @@ def file_lock(path: Path, seconds: int) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > deadline:
-                    raise TimeoutError(f"another run has held {path} for {seconds} s (RETAIL_LOCK_SECONDS)") from None
+                    raise Busy(f"another run has held {path} for {seconds} s (RETAIL_LOCK_SECONDS)") from None
                 time.sleep(0.1)
         yield
 
@@ -177,7 +231,22 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
         pool_pre_ping=True,
         connect_args={
             "local_infile": True,
+            "read_timeout": SILENT_SECONDS,  # for whoever answers a new connection, or doesn't
             "init_command": "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', "
+            "lock_wait_timeout = 60, "  # a reader that never ends keeps a table from being replaced: for a year if let
             "div_precision_increment = 12",  # so that a ratio is rounded once, where the mart says so
+        },
+    )
+
+
+def _presence_engine(url: sa.URL) -> sa.Engine:
+    """Connections that say that this process is alive: the server closes them, and they give up, when all is silent."""
+    return sa.create_engine(
+        url,
+        isolation_level="AUTOCOMMIT",
+        poolclass=sa.NullPool,
+        connect_args={
+            **dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), SILENT_SECONDS // 3),
+            "init_command": f"SET wait_timeout = {SILENT_SECONDS}",
         },
     )

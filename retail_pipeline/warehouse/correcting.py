@@ -19,6 +19,7 @@ from retail_pipeline.intake.inspection import safe_file_name
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue, SourceProfile
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import corrections, quarantined_lines, raw_order_lines
 
 LINES_AT_A_TIME = 1000
@@ -61,6 +62,7 @@ def hand_out(warehouse: Warehouse, load_id: str, sources: SourceCatalogue, path:
     return len(held)
 
 
+@retried
 def take_in(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str) -> Correction:
     """Notes what a file of corrections changes, with who said it; each load has to be loaded again for it to count.
 

@@ -18,6 +18,7 @@ from retail_pipeline.intake.reader import verify
 from retail_pipeline.sources import SourceProfile
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import loads
 
 ARRIVING = ".arriving-"
@@ -78,6 +79,7 @@ def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:
     return warehouse.landing_folder / load_id / file_name
 
 
+@retried
 def read_anew(warehouse: Warehouse, load_id: str, profile: SourceProfile) -> None:
     """Makes a load be read by a profile from now on; it has to be loaded again for that to count.
 
@@ -94,6 +96,7 @@ def read_anew(warehouse: Warehouse, load_id: str, profile: SourceProfile) -> Non
         ledger.enter_to_be_loaded(connection, load_id, profile.name, encoding)
 
 
+@retried
 def _enter(
     warehouse: Warehouse, arriving: Path, file_name: str, inspection: Inspection, profile: SourceProfile
 ) -> Landing:
@@ -117,8 +120,9 @@ def _enter(
             return Landing(load_id, is_new=status == "reverted")
         load_id = load_id_of(file_name, inspection.sha256)
         landed = warehouse.landing_folder / load_id
-        shutil.rmtree(landed, ignore_errors=True)  # left by a crash between here and the ledger's commit
-        os.replace(arriving, landed)
+        if arriving.exists():  # it doesn't where this is done again, because the commit went wrong
+            shutil.rmtree(landed, ignore_errors=True)  # left by a crash between here and the ledger's commit
+            os.replace(arriving, landed)
         _sync_folder(landed)
         _sync_folder(warehouse.landing_folder)
         connection.execute(

@@ -56,7 +56,11 @@ def take_over(connection: sa.Connection, abandoned_after: timedelta) -> list[sa.
     nobodys = sa.and_(
         loads.c.status == "landed",
         loads.c.run_id.is_(None),
-        sa.or_(loads.c.requested_at.is_(None), loads.c.requested_at < now() - abandoned_after),
+        sa.or_(
+            loads.c.requested_at.is_(None),
+            loads.c.requested_at < now() - abandoned_after,
+            loads.c.requested_at > now() + abandoned_after,  # the clock was set back since
+        ),
     )
     taken = list(connection.execute(sa.select(loads).where(nobodys).order_by(loads.c.landing_no)).mappings())
     connection.execute(

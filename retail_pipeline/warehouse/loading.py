@@ -18,6 +18,7 @@ from retail_pipeline.warehouse import bulk, correcting, ledger, overlap
 from retail_pipeline.warehouse.changes import Change
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.landing import landed_file
+from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import LINE_TABLES, order_lines, quarantined_lines, raw_order_lines
 
 Progress = Callable[[str, int, int], None]
@@ -59,6 +60,7 @@ class Figures:
             self.last_invoice_date = max(filter(None, (self.last_invoice_date, days["max"])))
 
 
+@retried
 def load(
     warehouse: Warehouse,
     load_id: str,
@@ -94,6 +96,7 @@ def load(
         raise
 
 
+@retried
 def revert(warehouse: Warehouse, load_id: str) -> None:
     """Takes a load back out, in one transaction: lines that it superseded count again, its own are in no table.
 

@@ -103,9 +103,10 @@ def test_the_sensor_leaves_files_alone_whose_run_somebody_starts(client_for, dag
     assert not evaluated(dagster).run_requests
 
 
-def test_a_file_whose_receiver_was_killed_before_it_started_the_run_is_taken_over(client, dagster, warehouse):
+@pytest.mark.parametrize("times", [-2, 2], ids=["long ago", "the clock was set back since"])
+def test_a_file_whose_receiver_was_killed_before_it_started_the_run_is_taken_over(client, dagster, warehouse, times):
     load_id = hand_in(client).json()["load_id"]
-    long_ago = ledger.now() - 2 * ABANDONED_AFTER
+    long_ago = ledger.now() + times * ABANDONED_AFTER
     with warehouse.writing() as connection:
         connection.execute(sa.update(loads).values(requested_at=ledger.now()))
     assert not evaluated(dagster).run_requests

@@ -10,13 +10,21 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from fastapi.testclient import TestClient
 
+from api.main import create_app
 from retail_pipeline.intake.spreadsheets import FORMULA_STARTS
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.measures import measures
 from retail_pipeline.marts.measuring import Scope, figures
 from retail_pipeline.marts.refresh import refresh
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline_tests import servers
+from retail_pipeline_tests.api.conftest import THIS_MACHINE
 from retail_pipeline_tests.exports import ingest, order_line
+from retail_pipeline_tests.faults.proxy import Proxy
 
 pytestmark = pytest.mark.database
 
@@ -181,6 +189,31 @@ def test_a_database_that_cannot_be_reached_makes_health_say_so_and_requests_wait
     reading = client.get("/transactions")
     assert reading.status_code == 503
     assert "secret" not in reading.text
+
+
+@pytest.mark.mysql
+def test_while_the_database_is_away_requests_are_told_to_wait_and_then_answered_without_a_restart(mysql_url):
+    with servers.database_url(mysql_url, "retail_away") as url:
+        named = sa.make_url(url)
+        proxy = Proxy(named.port)
+        through = named.set(port=proxy.port).render_as_string(hide_password=False)
+        upgrade(Warehouse(Settings(database_url=url)))
+        app = create_app(Settings(database_url=through, retry_seconds=1, dagster_url="http://127.0.0.1:1"))
+        client = TestClient(app, raise_server_exceptions=False, **THIS_MACHINE)
+        paths = ("/transactions", "/quarantine", "/health")
+        for _ in range(2):
+            assert [client.get(path).status_code for path in paths] == [200] * len(paths)
+            proxy.go_away()
+            for path in paths:
+                answer = client.get(path)
+                assert answer.status_code == 503, path
+            told = client.get("/transactions")
+            assert (told.headers["content-type"], told.headers["retry-after"]) == ("application/problem+json", "5")
+            lines = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+            handed_in = client.post("/ingest", files={"file": ("day.csv", lines + order_line() + "\n")})
+            assert handed_in.status_code == 503
+            proxy.come_back()
+        proxy.close()
 
 
 def test_the_documentation_asks_no_other_machine(client):

@@ -10,12 +10,13 @@ from retail_pipeline import ingestion, reports
 from retail_pipeline.defs.loads import LOADS
 from retail_pipeline.defs.runs import RunOutcome, open_instance, run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
-from retail_pipeline.marts.refresh import stale
+from retail_pipeline.marts.refresh import refresh, stale
 from retail_pipeline.quality.catalogue import suites
+from retail_pipeline.quality.under_test import untested
 from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.landing import land
-from retail_pipeline.warehouse.loading import no_progress
-from retail_pipeline.warehouse.tables import loads, order_lines
+from retail_pipeline.warehouse.loading import load, no_progress
+from retail_pipeline.warehouse.tables import loads, mart_tests, order_lines
 from retail_pipeline_tests.exports import ONLINE_RETAIL, entry, order_line, rows
 
 pytestmark = pytest.mark.database
@@ -114,6 +115,26 @@ def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, 
     assert len(instance.get_runs()) == 1
     for table in ("raw_order_lines", "order_lines", "quarantined_lines"):
         assert instance.get_materialized_partitions(dg.AssetKey(table)) == set(load_ids)
+
+
+def test_what_a_killed_run_left_loaded_and_unsaid_or_refreshed_and_untested_is_made_up_by_the_next_one(
+    warehouse, instance, export, capsys
+):
+    (load_id,) = landed(warehouse, export, "1")
+    load(warehouse, load_id, ONLINE_RETAIL)  # killed before it told Dagster, and before it tested the marts
+    with warehouse.writing() as connection:
+        ledger.enter_checked(connection, [load_id], "killed", passed=True)
+    for name in stale(warehouse):
+        refresh(warehouse, marts()[name])
+    assert "mart_kpis" in untested(warehouse)
+    assert ingestion.ingest_files([]) == 0
+    assert "Checks: " in capsys.readouterr().out
+    assert untested(warehouse) == []
+    for table in ("raw_order_lines", "order_lines", "quarantined_lines"):
+        assert instance.get_materialized_partitions(dg.AssetKey(table)) == {load_id}
+    with warehouse.writing() as connection:
+        connection.execute(sa.update(mart_tests).where(mart_tests.c.mart == "mart_kpis").values(version=0))
+    assert untested(warehouse) == ["mart_kpis"]
 
 
 def test_each_load_has_its_own_row_counts_and_money_in_the_catalogue(warehouse, instance, export):

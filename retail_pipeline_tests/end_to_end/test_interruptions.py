@@ -1,6 +1,5 @@
 """`retail ingest`, killed as the power goes."""
 
-import os
 import random
 import socket
 import sqlite3
@@ -13,7 +12,9 @@ import dagster as dg
 import pytest
 
 from retail_pipeline.definitions import defs
-from retail_pipeline.defs.runs import PROCESS_TAG, UNFINISHED, open_instance
+from retail_pipeline.defs import processes
+from retail_pipeline.defs.processes import PROCESS_TAG, UNFINISHED
+from retail_pipeline.defs.runs import open_instance
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.settings import Settings
 from retail_pipeline_tests.end_to_end.commands import environment, retail
@@ -59,9 +60,9 @@ def test_a_run_whose_process_is_gone_is_told_as_failed_however_far_it_had_come(t
     with open_instance(settings) as instance:
         dead, alive = (
             instance.create_run_for_job(
-                defs.resolve_job_def("ingest"), status=status, tags={PROCESS_TAG: f"{socket.gethostname()}:{process}"}
+                defs.resolve_job_def("ingest"), status=status, tags={PROCESS_TAG: process}
             ).run_id
-            for process in (gone.pid, os.getpid())
+            for process in (f"{socket.gethostname()}:{gone.pid}", processes.this_one())
         )
     with open_instance(settings) as instance:
         assert instance.get_run_by_id(dead).status == dg.DagsterRunStatus.FAILURE
