@@ -79,7 +79,6 @@ def _load(context: dg.AssetExecutionContext, retail: Retail, load_id: str, progr
     load(retail.warehouse, load_id, retail.sources.get(source), run_id=context.run.run_id, progress=progress)
     with retail.warehouse.reading() as connection:
         entry, way = ledger.entry(connection, load_id), bulk.way(connection)
-    context.log.info(f"{load_id}: {entry['rows_loaded']} of {entry['rows_read']} rows loaded by {way}")
     shown = {
         "raw_order_lines": {
             "dagster/partition_row_count": entry["rows_read"],

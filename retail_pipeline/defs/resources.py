@@ -6,6 +6,7 @@ from functools import cached_property
 
 import dagster as dg
 
+from retail_pipeline import logs
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse
@@ -22,7 +23,7 @@ class Retail(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Retail"]:
-        with self.warehouse.alone():
+        with self.warehouse.alone(), logs.about(run_id=context.run_id):
             yield self
 
     @cached_property
