@@ -27,10 +27,17 @@ def main() -> None:
 
     Exit status: 0 done, 2 bad input (one message on standard error), 1 anything else.
     """
+    from pydantic import ValidationError
+
     from retail_pipeline import logs
     from retail_pipeline.settings import Settings
 
-    logs.set_up(Settings(), level=logs.SILENT)  # commands say themselves what matters
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        (wrong, *_) = error.errors(include_url=False, include_input=False)
+        raise BadInput(f"RETAIL_{str(wrong['loc'][0]).upper()}: {wrong['msg']}") from None
+    logs.set_up(settings, level=logs.SILENT)  # commands say themselves what matters
 
 
 @main.command()

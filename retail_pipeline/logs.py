@@ -67,7 +67,7 @@ def _with_facts(record: logging.LogRecord) -> bool:
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:
     found = {name: value for name, value in vars(record).items() if name not in _STANDARD and value is not None}
-    return {name: redacted(value) if isinstance(value, str) else value for name, value in found.items()}
+    return {name: value if isinstance(value, int | float) else redacted(str(value)) for name, value in found.items()}
 
 
 class _Json(logging.Formatter):
@@ -82,7 +82,7 @@ class _Json(logging.Formatter):
         } | _facts(record)
         if record.exc_info:
             line["exception"] = redacted(self.formatException(record.exc_info))
-        return json.dumps(line, default=lambda value: redacted(str(value)), ensure_ascii=False)
+        return json.dumps(line, ensure_ascii=False)
 
 
 class _Text(logging.Formatter):
