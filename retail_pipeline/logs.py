@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from retail_pipeline.redaction import redacted
 from retail_pipeline.settings import Settings
@@ -40,7 +40,7 @@ def set_up(settings: Settings, *, level: int, also: tuple[str, ...] = ()) -> Non
 
     `also` names loggers of libraries whose lines are to have the same form. What was set up before gives way.
     """
-    handler = logging.StreamHandler()
+    handler = _StandardError()
     handler.setFormatter(_Json() if settings.log_format == "json" else _Text())
     handler.setLevel(settings.log_level.upper() if settings.log_level else level)
     handler.addFilter(_with_facts)
@@ -55,6 +55,17 @@ def set_up(settings: Settings, *, level: int, also: tuple[str, ...] = ()) -> Non
 def is_set_up() -> bool:
     """Whether this process's lines go anywhere."""
     return bool(logging.getLogger(OURS[0]).handlers)
+
+
+class _StandardError(logging.StreamHandler):
+    """Writes to standard error as it is when a line is logged: a progress bar puts something else in its place."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
 
 
 def _with_facts(record: logging.LogRecord) -> bool:
