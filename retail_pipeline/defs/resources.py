@@ -23,7 +23,7 @@ class Retail(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Retail"]:
-        with self.warehouse.alone(), logs.about(run_id=context.run_id):
+        with self.warehouse.alone(), logs.about(run_id=context.run and context.run.run_id):
             yield self
 
     @cached_property

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from retail_pipeline.definitions import defs
 from retail_pipeline.errors import BadInput
 from retail_pipeline.quality.catalogue import suites
 from retail_pipeline.quality.great_expectations_bridge import evaluate
@@ -135,3 +136,13 @@ def test_what_checks_found_is_forgotten_but_for_the_newest_of_each(warehouse):
     assert prune(warehouse, dry_run=True).check_results == 2
     assert prune(warehouse).check_results == 2
     assert rows(warehouse, check_results.check_results, "run_id", "name") == [("1", "b"), ("3", "a")]
+
+
+def test_the_job_in_dagster_prunes_as_the_command_does_and_says_how_much(warehouse, export, monkeypatch):
+    monkeypatch.setenv("RETAIL_KEEP_RAW_DAYS", "30")
+    load_id = ingest(warehouse, export("old.csv", order_line("1")))
+    age(warehouse, load_id, 31)
+    result = defs.resolve_job_def("prune").execute_in_process()
+    assert rows(warehouse, raw_order_lines) == []
+    (output,) = result.filter_events(lambda event: event.is_successful_output)
+    assert output.event_specific_data.metadata["raw_lines"].value == 1
