@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from api.json import dumps
 from retail_pipeline.errors import BadInput, NotFound, Unreachable
+from retail_pipeline.redaction import redacted
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -86,5 +87,5 @@ def _where(error: RequestValidationError) -> str:
 
 
 def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    content = Problem(title=TITLES.get(status, "Error"), status=status, detail=detail).model_dump()
+    content = Problem(title=TITLES.get(status, "Error"), status=status, detail=redacted(detail)).model_dump()
     return Response(dumps(content), status, headers, media_type=MEDIA_TYPE)

@@ -139,6 +139,7 @@ def _enter(
                         requested_at=ledger.now(),
                     )
                 )
+                _log_landed(known["load_id"], file_name, profile)
             return Landing(known["load_id"], is_new=known["status"] == "reverted")
         load_id = load_id_of(file_name, inspection.sha256)
         landed = warehouse.landing_folder / load_id
@@ -160,9 +161,12 @@ def _enter(
                 requested_at=ledger.now(),
             )
         )
-    facts = {"load_id": load_id, "source": profile.name, "bytes": inspection.file_bytes}
-    log.info("%s landed", file_name, extra=facts)
+    _log_landed(load_id, file_name, profile)
     return Landing(load_id, is_new=True)
+
+
+def _log_landed(load_id: str, file_name: str, profile: SourceProfile) -> None:
+    log.info("%s landed", file_name, extra={"load_id": load_id, "source": profile.name})
 
 
 def _bring_back(warehouse: Warehouse, connection: sa.Connection, entry: sa.RowMapping, file: Path) -> None:

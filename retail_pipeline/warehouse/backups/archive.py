@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, ValidationError
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.warehouse.exact import SCALE, ExactDecimal, exact_sum
+from retail_pipeline.warehouse.exact import UNITS, ExactDecimal
 from retail_pipeline.warehouse.tables import (
     changed_invoices,
     changed_loads,
@@ -62,10 +62,10 @@ class Part(BaseModel):
 
 
 class Figures(BaseModel):
-    """What a table adds up to: its rows, and the sum of each decimal column."""
+    """What a table adds up to: its rows, and the sum of each decimal column in ten-thousandths."""
 
     rows: int
-    sums: dict[str, str]
+    sums: dict[str, int]
 
 
 class Manifest(BaseModel):
@@ -135,10 +135,12 @@ def stored_columns(connection: sa.Connection, table: sa.Table) -> list[sa.Column
 def figures_of(connection: sa.Connection, table: sa.Table) -> Figures:
     """What a table adds up to, as the database says."""
     columns = stored_columns(connection, table)
-    decimals = [column for column in columns if isinstance(column.type, ExactDecimal)]
-    counted = sa.select(sa.func.count(), *(exact_sum(column) for column in decimals)).select_from(table)
-    rows, *sums = connection.execute(counted).one()
-    return Figures(
-        rows=rows,
-        sums={column.name: f"{total:.{SCALE}f}" for column, total in zip(decimals, sums, strict=True)},
-    )
+    decimals = {column.name: _units(column) for column in columns if isinstance(column.type, ExactDecimal)}
+    rows, *sums = connection.execute(sa.select(sa.func.count(), *decimals.values()).select_from(table)).one()
+    return Figures(rows=rows, sums={name: int(total or 0) for name, total in zip(decimals, sums, strict=True)})
+
+
+def _units(column: sa.Column) -> sa.ColumnElement[int]:
+    """The sum of a column in whole units, which no database rounds however large it is."""
+    units = sa.func.round(sa.type_coerce(column, sa.Numeric) * sa.literal_column(str(UNITS)))
+    return sa.func.sum(sa.cast(units, sa.BigInteger))

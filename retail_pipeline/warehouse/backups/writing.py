@@ -39,7 +39,7 @@ from retail_pipeline.warehouse.tables import loads
 
 log = logging.getLogger(__name__)
 
-PART_ROWS, PART_BYTES = 100_000, 64 << 20
+PART_ROWS, PART_BYTES = 50_000, 64 << 20
 """A part of a table ends with so many rows, or so many bytes in memory: it is written and read as a whole."""
 
 
