@@ -121,7 +121,12 @@ def test_everything_that_was_lost_comes_back_and_the_marts_are_as_they_were(shop
         restore(shop, backup.path)
     extra = ingest(shop, tmp_path / "1.csv", ONLINE_RETAIL.model_copy(update={"name": "other"}))
     assert extra in {load_id for (load_id,) in rows(shop, loads, "load_id")}  # the same bytes are the same load
+    changed = shop.settings.sources_folder / "till.yaml"
+    changed.write_text("name: till\nextends: shopify_orders\n", encoding="utf-8")
     restore(shop, backup.path, replace=True)
+    aside = changed.with_name("till.yaml.replaced")
+    assert aside.read_text(encoding="utf-8") == "name: till\nextends: shopify_orders\n"
+    aside.unlink()
     assert kept(shop) == before
 
 

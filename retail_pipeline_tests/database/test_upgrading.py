@@ -64,7 +64,7 @@ def ingested_afresh(home, *, corrected: bool) -> Warehouse:
     return warehouse
 
 
-def stored(warehouse: Warehouse, *columns: str) -> dict[str, list[tuple]]:
+def stored(warehouse: Warehouse) -> dict[str, list[tuple]]:
     """Rows in the tables that the first version had, by its columns, whatever version they are of."""
     found = {}
     with warehouse.reading() as connection:
@@ -159,7 +159,10 @@ def test_a_backup_made_before_an_upgrade_is_restored_and_upgraded(released, tmp_
     before = stored(released)
     backup = back_up(released, tmp_path / "before.zip")
     assert backup.manifest.revision == "0001"
-    upgrade(released)
+    if released.is_sqlite:
+        ensure_current(released)  # which upgrades the embedded database by itself
+    else:
+        upgrade(released)
     with released.writing() as connection:
         connection.execute(sa.delete(order_lines))
     restore(released, backup.path, replace=True)

@@ -4,6 +4,7 @@ All of the backup is verified before anything is touched. From then on a mark in
 until the tables are whole and add up; a restore that was interrupted is done by restoring again.
 """
 
+import hashlib
 import io
 import logging
 import os
@@ -74,6 +75,12 @@ def _restore_files(warehouse: Warehouse, archive: zipfile.ZipFile, manifest: Man
 
 
 def _restore_file(archive: zipfile.ZipFile, part: Part, path: Path) -> None:
+    """Puts a file where it belongs; another that is there, such as a newer source profile, is put aside."""
+    if path.is_file():
+        with path.open("rb") as there:
+            if hashlib.file_digest(there, "sha256").hexdigest() == part.sha256:
+                return
+        path.rename(path.with_name(f"{path.name}.replaced"))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.restoring")
     with archive.open(part.name) as member, partial.open("wb") as file:
