@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from api.json import answer
 from api.state import DagsterDep, WarehouseDep
 from retail_pipeline.errors import BadInput, Failure
+from retail_pipeline.redaction import redacted
 from retail_pipeline.warehouse import Warehouse
 
 router = APIRouter(tags=["operations"])
@@ -41,6 +42,6 @@ def _database(warehouse: Warehouse) -> tuple[str, str]:
     try:
         return "ok", missing_upgrade(warehouse) or "ok"
     except (BadInput, Failure) as error:
-        return str(error), "unknown"
+        return redacted(str(error)), "unknown"
     except sa.exc.DBAPIError as error:
-        return f"the database refuses: {error.orig}", "unknown"
+        return redacted(f"the database refuses: {error.orig}"), "unknown"

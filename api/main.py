@@ -8,7 +8,7 @@ import httpx2 as httpx
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import dashboards, health, ingest, marts, measures, metrics, problems, quarantine, transactions
+from api import access_log, dashboards, health, ingest, marts, measures, metrics, problems, quarantine, transactions
 from api.access import Gate
 from api.dagster import Dagster
 from retail_pipeline.settings import Settings
@@ -29,7 +29,7 @@ every request but `/health` needs one: `Authorization: Bearer KEY`."""
 def create_app(settings: Settings | None = None, dagster: httpx.Client | None = None) -> FastAPI:
     """An application for some settings, and for a client whose base URL is Dagster's web server."""
     settings = settings or Settings()
-    if settings.api_database_url:
+    if settings.api_database_url.get_secret_value():
         settings = settings.model_copy(update={"database_url": settings.api_database_url})
     client = dagster or httpx.Client(base_url=settings.dagster_url, timeout=DAGSTER_SECONDS)
     patience = min(settings.retry_seconds, RETRY_SECONDS)
@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None, dagster: httpx.Client | None = 
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        access_log.set_up(settings)  # not before: a server has set up its own log by now
         yield
         client.close()
         warehouse.dispose()
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None, dagster: httpx.Client | None = 
     app.state.warehouse, app.state.dagster, app.state.gate = warehouse, Dagster(client), Gate(warehouse)
     problems.install(app)
     metrics.install(app, warehouse)
+    app.add_middleware(access_log.AccessLog)
     for room in (dashboards, ingest, transactions, quarantine, marts, measures, health, metrics):
         app.include_router(room.router)
     return app

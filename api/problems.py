@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from api.json import dumps
 from retail_pipeline.errors import BadInput, DiskFull, Failure, NotFound, Unusable
+from retail_pipeline.redaction import redacted
 from retail_pipeline.warehouse.failures import told
 
 MEDIA_TYPE = "application/problem+json"
@@ -98,5 +99,5 @@ def _where(error: RequestValidationError) -> str:
 
 
 def _problem(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
-    content = Problem(title=TITLES.get(status, "Error"), status=status, detail=detail).model_dump()
+    content = Problem(title=TITLES.get(status, "Error"), status=status, detail=redacted(detail)).model_dump()
     return Response(dumps(content), status, headers, media_type=MEDIA_TYPE)

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.redaction import redacted
 
 
 class Retail(click.Group):
@@ -15,7 +16,7 @@ class Retail(click.Group):
         try:
             super().invoke(ctx)
         except BadInput as error:
-            click.echo(f"retail: {error}", err=True)
+            click.echo(f"retail: {redacted(str(error))}", err=True)
             ctx.exit(2)
         except click.exceptions.Exit:
             raise
@@ -35,6 +36,17 @@ def main() -> None:
 
     Exit status: 0 done, 2 bad input (one message on standard error), 1 anything else.
     """
+    from pydantic import ValidationError
+
+    from retail_pipeline import logs
+    from retail_pipeline.settings import Settings
+
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        (wrong, *_) = error.errors(include_url=False, include_input=False)
+        raise BadInput(f"RETAIL_{str(wrong['loc'][0]).upper()}: {wrong['msg']}") from None
+    logs.set_up(settings, level=logs.SILENT)  # commands say themselves what matters
 
 
 @main.command()
@@ -230,6 +242,39 @@ def db_upgrade() -> None:
 
     upgrade(Warehouse(Settings()))
     click.echo("The tables are up to date.")
+
+
+@main.command()
+@click.option(
+    "--output", required=True, metavar="PATH", type=click.Path(path_type=Path), help="The file, or a folder for it."
+)
+def backup(output: Path) -> None:
+    """Write a backup: the database, the landing store and the sources as they are at this moment.
+
+    Loads may go on meanwhile. Exit status 1: it is written, but a file that should be in it isn't there or was changed.
+    """
+    from retail_pipeline.care import write_backup
+
+    sys.exit(write_backup(output))
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--replace", is_flag=True, help="Put it in the place of the loads that the database holds.")
+def restore(file: Path, replace: bool) -> None:
+    """Restore a backup into the database that the settings name, of whatever kind, and make the marts anew."""
+    from retail_pipeline.care import restore_backup
+
+    sys.exit(restore_backup(file, replace=replace))
+
+
+@main.command()
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
+def prune(dry_run: bool) -> None:
+    """Delete raw lines, landed files and results of checks that are older than the settings keep."""
+    from retail_pipeline.care import prune_old
+
+    prune_old(dry_run=dry_run)
 
 
 @main.command()

@@ -17,6 +17,7 @@ from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
 from retail_pipeline.quality.under_test import untested
+from retail_pipeline.redaction import redacted
 from retail_pipeline.reports import say_checks, say_loads
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
@@ -57,7 +58,7 @@ def ingest_files(files: Sequence[Path], source: str | None = None, by: str | Non
     elif not problems:
         click.echo("Nothing is new; tables and marts are up to date.")
     for problem in problems:
-        click.echo(f"retail: {problem}", err=True)
+        click.echo(f"retail: {redacted(str(problem))}", err=True)
     return 2 if problems else status
 
 
@@ -142,7 +143,7 @@ def _tell(outcomes: "Sequence[RunOutcome]") -> int:
     say_checks(checks)
     failed = not all(outcome.success for outcome in outcomes)
     for error in dict.fromkeys(error for outcome in outcomes for error in outcome.errors):
-        click.echo(f"retail: {error}", err=True)
+        click.echo(f"retail: {redacted(error)}", err=True)
     if any(check.critical and not check.passed and check.asset in marts() for check in checks):
         click.echo("`retail marts refresh --full` makes the marts anew, whatever they show now.", err=True)
     if not failed:

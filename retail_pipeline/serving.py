@@ -34,9 +34,10 @@ def serve_all(port: int, api_port: int) -> int:
         "RETAIL_DAGSTER_URL": f"http://{HOST}:{port}",
         "PYTHONSAFEPATH": "1",  # whatever lies in the current folder is no module of ours
     }
+    form = ["--log-format", "json"] if settings.log_format == "json" else []
     commands = [
-        ["dagster", "dev", "-m", "retail_pipeline.definitions", "-h", HOST, "-p", str(port)],
-        ["uvicorn", "api.main:app", "--host", HOST, "--port", str(api_port)],
+        ["dagster", "dev", "-m", "retail_pipeline.definitions", "-h", HOST, "-p", str(port), *form],
+        ["retail_pipeline", "api", "--host", HOST, "--port", str(api_port)],
     ]
     for taken in (port, api_port):
         _refuse_taken(taken)
@@ -51,6 +52,7 @@ def serve_all(port: int, api_port: int) -> int:
 
 def serve_api(host: str, port: int) -> None:
     """Serves the API until interrupted. Raises BadInput where others could reach it and nobody has made a key."""
+    from api import access_log
     from api.access import is_loopback
 
     warehouse = Warehouse(Settings())
@@ -62,7 +64,8 @@ def serve_api(host: str, port: int) -> None:
     warehouse.dispose()
     import uvicorn
 
-    uvicorn.run("api.main:app", host=host, port=port)
+    access_log.set_up(warehouse.settings)
+    uvicorn.run("api.main:app", host=host, port=port, log_config=None)
 
 
 def _refuse_taken(port: int) -> None:

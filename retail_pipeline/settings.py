@@ -1,14 +1,23 @@
 """Every setting, read in one place from the environment (and a `.env` file where there is one)."""
 
+import re
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import unquote
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from retail_pipeline.redaction import keep_secret
 
 
 class Settings(BaseSettings):
-    """The settings of one process; each field is the variable of that name with the prefix `RETAIL_`."""
+    """The settings of one process; each field is the variable of that name with the prefix `RETAIL_`.
+
+    Whatever holds a secret is a SecretStr: it is then hidden in every text that goes through `redaction`.
+    """
 
     model_config = SettingsConfigDict(env_prefix="RETAIL_", env_file=".env", extra="ignore")
 
@@ -16,8 +25,8 @@ class Settings(BaseSettings):
         default=Path(".retail"),
         description="Folder of the landing store, of `retail.db` where SQLite serves, and of Dagster's own files.",
     )
-    database_url: str = Field(
-        default="",
+    database_url: SecretStr = Field(
+        default=SecretStr(""),
         description="SQLAlchemy URL of the warehouse, such as `mysql+pymysql://user:password@host/retail`. "
         "Empty: SQLite under `RETAIL_HOME`.",
     )
@@ -47,8 +56,8 @@ class Settings(BaseSettings):
         "broke off.",
     )
 
-    api_database_url: str = Field(
-        default="",
+    api_database_url: SecretStr = Field(
+        default=SecretStr(""),
         description="The warehouse as the API reaches it: by a user that may read, and write `loads`. "
         "Empty: as `RETAIL_DATABASE_URL`.",
     )
@@ -71,6 +80,42 @@ class Settings(BaseSettings):
         description="Requests that the API answers a minute for one key.",
     )
 
+    keep_raw_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days after which `retail prune` deletes a load's raw lines. Not set: they are kept.",
+    )
+    keep_files_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days after which `retail prune` deletes a load's file. Not set: files are kept.",
+    )
+    keep_checks_days: int = Field(
+        default=365,
+        ge=0,
+        description="Days after which `retail prune` deletes what checks found; the newest of each is kept.",
+    )
+
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="The form of the log's lines on standard error.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None,
+        description="The least of what is logged. Not set: info for servers, nothing for commands, which say "
+        "themselves what matters.",
+    )
+
+    def model_post_init(self, context: Any) -> None:
+        keep_secret(self._secrets())
+
+    def _secrets(self) -> Iterator[str]:
+        """Every secret among the settings, and the passwords in those that are URLs."""
+        for value in vars(self).values():
+            if isinstance(value, SecretStr):
+                yield value.get_secret_value()
+                yield from _passwords(value.get_secret_value())
+
     @cached_property
     def resolved_home(self) -> Path:
         """`home` as an absolute path, so that a process started elsewhere by Dagster finds the same folder."""
@@ -78,7 +123,7 @@ class Settings(BaseSettings):
 
     @cached_property
     def warehouse_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.resolved_home / 'retail.db'}"
+        return self.database_url.get_secret_value() or f"sqlite:///{self.resolved_home / 'retail.db'}"
 
     @property
     def sources_folder(self) -> Path:
@@ -95,3 +140,10 @@ class Settings(BaseSettings):
     @property
     def dagster_home(self) -> Path:
         return self.resolved_home / "dagster"
+
+
+def _passwords(url: str) -> Iterator[str]:
+    """The password in a URL, as it is written and as it is meant."""
+    if found := re.match(r"[^/]*//[^:/]*:(.*)@", url, re.DOTALL):
+        yield from (found[1], unquote(found[1]))
+    yield from re.findall(r"passw(?:or)?d=([^&]+)", url)

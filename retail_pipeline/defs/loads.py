@@ -84,7 +84,6 @@ def load_assets(
 
 def _load(context: dg.AssetExecutionContext, retail: Retail, load_id: str, progress: Progress) -> None:
     entry, way = _loaded(retail.warehouse, retail.sources, load_id, context.run.run_id, progress)
-    context.log.info(f"{load_id}: {entry['rows_loaded']} of {entry['rows_read']} rows loaded by {way}")
     shown = _shown(entry)
     shown["order_lines"]["loaded_by"] = way
     for key in context.selected_asset_keys:

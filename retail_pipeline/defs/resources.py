@@ -6,6 +6,7 @@ from functools import cached_property
 
 import dagster as dg
 
+from retail_pipeline import logs
 from retail_pipeline.defs import processes
 from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.settings import Settings
@@ -27,7 +28,7 @@ class Retail(dg.ConfigurableResource):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Retail"]:
         if context.instance is not None and context.run is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: processes.this_one()})
-        with self.warehouse.alone():
+        with self.warehouse.alone(), logs.about(run_id=context.run and context.run.run_id):
             yield self
 
     @cached_property

@@ -23,9 +23,15 @@ INSTANCE = {
     "concurrency": {"runs": {"max_concurrent_runs": 1}},
     "run_monitoring": {"enabled": True},
     "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
+    "python_logs": {"managed_python_loggers": ["retail_pipeline"], "python_log_level": "INFO"},
+    "retention": {
+        "schedule": {"purge_after_days": 90},
+        "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}},
+    },
 }
-"""dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere, and runs queue up, for the warehouse lets
-in one at a time; crashed ones are tried once more. A deployment brings its own."""
+"""dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere; runs queue up, for the warehouse lets in
+one at a time, and crashed ones are tried once more; our log's lines are in each run's log too; and what sensors did is
+forgotten in time. A deployment brings its own."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's log is in the web UI; what matters of it is told at the end."""
@@ -63,6 +69,14 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
         instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
         close_abandoned_runs(instance)
     return instance
+
+
+def know_loads(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
+    """Makes every load of the ledger a partition, as they are where an instance saw them come."""
+    from retail_pipeline.defs.loads import LOADS
+
+    with warehouse.reading() as connection:
+        instance.add_dynamic_partitions(LOADS.name, [entry["load_id"] for entry in ledger.entries(connection)])
 
 
 def run_ingest(

@@ -1,5 +1,7 @@
 """Refreshing a mart: its query runs in the database, and its rows appear in one transaction."""
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -21,6 +23,8 @@ from retail_pipeline.warehouse.dialect import (
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import lines_before, refresh_parts, tested_parts
 
+log = logging.getLogger(__name__)
+
 FEW_INVOICES, FEW = 1000, 0.25
 """Changes of so many invoices, or of that share of the rows of mart_invoice_days, are worth an incremental refresh."""
 
@@ -39,12 +43,14 @@ class Refresh:
 @retried
 def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
     """Brings a mart up to date, by what changed where that is noted; with `full`, by making all of it anew."""
+    began = time.monotonic()
     with warehouse.writing() as connection:
         version = _version_of_inputs(connection, mart)
         shown, definition = ledger.shown_versions(connection).get(mart.name, (-1, ""))
         same_definition = definition == mart.definition
         rows = ledger.rows_shown(connection, mart.name)
         if not full and same_definition and shown == version:
+            log.debug("%s shows the newest lines", mart.name, extra={"mart": mart.name})
             return Refresh(rows, "none")
         if full or not same_definition or not _can_follow(connection, mart, shown):
             way = "full"
@@ -56,6 +62,8 @@ def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
         made_anew = way == "full" and (mart.refresh != "whole" or not same_definition)
         ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows, made_anew=made_anew)
         changes.forget_followed(connection, list(marts()))
+    facts = {"mart": mart.name, "way": way, "rows": rows, "seconds": round(time.monotonic() - began, 3)}
+    log.info("%s is refreshed", mart.name, extra=facts)
     return Refresh(rows, way)
 
 

@@ -16,6 +16,7 @@ from retail_pipeline.marts.catalogue import schema
 from retail_pipeline.quality.catalogue import Expectation, Suite
 from retail_pipeline.quality.queries import SAMPLE_ROWS, Batch, contradictions
 from retail_pipeline.quality.under_test import chosen_parts
+from retail_pipeline.redaction import redacted
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.dialect import dialect_of
 from retail_pipeline.warehouse.failures import is_about_the_connection, may_pass
@@ -182,4 +183,4 @@ def _exceptions(info: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _errored(message: str) -> Verdict:
-    return Verdict(False, {"error": message})
+    return Verdict(False, {"error": redacted(message)})

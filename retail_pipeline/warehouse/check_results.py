@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,6 +49,17 @@ def enter(connection: sa.Connection, run_id: str, results: Iterable[CheckResult]
         )
     if rows:
         connection.execute(sa.insert(check_results), rows)
+
+
+def forget(connection: sa.Connection, before: datetime, *, dry_run: bool = False) -> int:
+    """Deletes what was found before a time, but for the newest of each expectation; returns how many that are."""
+    newest = [(row["run_id"], row["asset"], row["name"]) for row in latest(connection)]
+    key = sa.tuple_(check_results.c.run_id, check_results.c.asset, check_results.c.name)
+    old = sa.and_(check_results.c.checked_at < before, key.not_in(newest))
+    count = connection.scalar(sa.select(sa.func.count()).select_from(check_results).where(old))
+    if not dry_run:
+        connection.execute(sa.delete(check_results).where(old))
+    return count
 
 
 def of_run(connection: sa.Connection, run_id: str) -> list[sa.RowMapping]:

@@ -38,10 +38,17 @@ class Warehouse:
     def url(self) -> sa.URL:
         try:
             url = sa.make_url(self.settings.warehouse_url)
-        except sa.exc.ArgumentError:
+        except (sa.exc.ArgumentError, ValueError):  # what they say may hold the password
             raise BadInput(
                 "RETAIL_DATABASE_URL is not a database URL, such as mysql+pymysql://user:password@host/retail"
             ) from None
+        is_server = url.get_backend_name() != "sqlite"
+        if is_server and ("@" in f"{url.host}{url.database}" or {"password", "passwd"} & {*url.query}):
+            # What follows the first @ of a password would be taken for the host, and told as such.
+            raise BadInput(
+                "RETAIL_DATABASE_URL: the password belongs between user: and @host, "
+                "and other characters than letters and digits have to be written as in %40 for @"
+            )
         name = url.get_backend_name()
         if name not in DRIVERS:
             raise BadInput(f"RETAIL_DATABASE_URL: {name} is not supported; use mysql, mariadb or sqlite")
@@ -73,6 +80,20 @@ class Warehouse:
         """A connection whose statements see committed data."""
         with self._connect() as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """A connection whose statements all see the database as it is at this moment, whatever is written meanwhile."""
+        if self.is_sqlite:
+            with self.reading() as connection:
+                connection.exec_driver_sql("SELECT 1 FROM sqlite_schema LIMIT 1")  # the first read fixes the moment
+                yield connection
+            return
+        with self._connect() as connection:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT")
+                yield connection
 
     @contextmanager
     def writing(self, lock: str = "tables") -> Iterator[sa.Connection]:

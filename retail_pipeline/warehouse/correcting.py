@@ -19,6 +19,7 @@ from retail_pipeline.intake.inspection import safe_file_name
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue, SourceProfile
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.landing import kept_file
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import corrections, quarantined_lines, raw_order_lines
 
@@ -40,7 +41,10 @@ class Correction:
 def hand_out(warehouse: Warehouse, load_id: str, sources: SourceCatalogue, path: Path) -> int:
     """Writes a load's rows in quarantine, with their reasons, for correction; returns how many there are."""
     with warehouse.reading() as connection:
-        columns = files.columns_of(sources.get(ledger.entry(connection, load_id)["source"]))
+        entry = ledger.entry(connection, load_id)
+        _refuse_pruned(warehouse, entry)
+        profile = sources.get(entry["source"])
+        columns = files.columns_of(profile)
         held = list(
             connection.execute(
                 sa.select(quarantined_lines)
@@ -48,7 +52,6 @@ def hand_out(warehouse: Warehouse, load_id: str, sources: SourceCatalogue, path:
                 .order_by(quarantined_lines.c.line_no)
             ).mappings()
         )
-        profile = sources.get(ledger.entry(connection, load_id)["source"])
         now = _texts_now(connection, load_id, [row["line_no"] for row in held], profile)
     header = [*files.KEYS, *files.TOLD, *columns]
     told = (
@@ -82,6 +85,7 @@ def take_in(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str)
             entry = ledger.entry(connection, load_id)
             if entry["status"] != "loaded":
                 raise BadInput(f"{path.name}: {load_id} isn't in the tables: it is {entry['status']}")
+            _refuse_pruned(warehouse, entry)
             found = _changes(connection, path.name, corrected, sources.get(entry["source"]))
             changed[load_id] = len({line_no for line_no, *_ in found})
             for line_no, column, old, new in found:
@@ -143,6 +147,16 @@ def waiting(connection: sa.Connection) -> list[str]:
     """Loads with corrections that they weren't loaded with."""
     query = sa.select(corrections.c.load_id).where(sa.not_(corrections.c.is_applied)).distinct()
     return list(connection.scalars(query))
+
+
+def _refuse_pruned(warehouse: Warehouse, entry: sa.RowMapping) -> None:
+    """A corrected row is loaded from the file, and shown beside what that said."""
+    kept_file(warehouse, entry)
+    if entry["raw_pruned_at"]:
+        raise BadInput(
+            f"{entry['load_id']} can't be corrected: its raw lines were pruned on {entry['raw_pruned_at']:%Y-%m-%d}. "
+            f"`retail loads reload {entry['load_id']}` brings them back"
+        )
 
 
 def _changes(

@@ -1,5 +1,6 @@
 """The landing store: a file is kept, byte for byte, and entered in the ledger before anything is done with it."""
 
+import logging
 import os
 import shutil
 import time
@@ -17,9 +18,11 @@ from retail_pipeline.intake.lookups import files_beside
 from retail_pipeline.intake.reader import verify
 from retail_pipeline.sources import SourceProfile
 from retail_pipeline.warehouse import ledger
-from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.connection import Warehouse, file_lock
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import loads
+
+log = logging.getLogger(__name__)
 
 ARRIVING = ".arriving-"
 FORGOTTEN_SECONDS = 24 * 3600
@@ -79,6 +82,26 @@ def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:
     return warehouse.landing_folder / load_id / file_name
 
 
+def kept_file(warehouse: Warehouse, entry: sa.RowMapping) -> Path:
+    """A load's file, to read it again. Raises BadInput where it was pruned, or is gone."""
+    path = landed_file(warehouse, entry["load_id"], entry["file_name"])
+    if entry["file_pruned_at"]:
+        raise BadInput(
+            f"{entry['load_id']} can't be read again: its file was pruned on {entry['file_pruned_at']:%Y-%m-%d}. "
+            "To have it back, ingest the same file once more"
+        )
+    if not path.is_file():
+        raise BadInput(f"{entry['load_id']} can't be read again: {path} is gone. Restore it from a backup")
+    return path
+
+
+@contextmanager
+def unpruned(warehouse: Warehouse) -> Iterator[None]:
+    """Keeps others from pruning landed files meanwhile."""
+    with file_lock(warehouse.landing_folder / ".pruning", warehouse.settings.lock_seconds):
+        yield
+
+
 @retried
 def read_anew(warehouse: Warehouse, load_id: str, profile: SourceProfile) -> None:
     """Makes a load be read by a profile from now on; it has to be loaded again for that to count.
@@ -89,7 +112,7 @@ def read_anew(warehouse: Warehouse, load_id: str, profile: SourceProfile) -> Non
         entry = ledger.entry(connection, load_id)
     if entry["status"] == "reverted":
         raise BadInput(f"{load_id} was taken back out; ingest its file again")
-    path = landed_file(warehouse, load_id, entry["file_name"])
+    path = kept_file(warehouse, entry)
     encoding = encoding_of(path, profile.encodings)
     verify(path, profile, encoding)
     with warehouse.writing() as connection:
@@ -102,12 +125,14 @@ def _enter(
 ) -> Landing:
     with warehouse.writing(lock="landing") as connection:
         last = connection.scalar(sa.select(sa.func.max(loads.c.landing_no))) or 0
-        known = sa.select(loads.c.load_id, loads.c.status).where(loads.c.sha256 == inspection.sha256)
-        for load_id, status in connection.execute(known):
-            if status == "reverted":  # as if it had never been: it lands anew, after all others
+        known = connection.execute(sa.select(loads).where(loads.c.sha256 == inspection.sha256)).mappings().first()
+        if known:
+            if known["file_pruned_at"]:
+                _bring_back(warehouse, connection, known, arriving / file_name)
+            if known["status"] == "reverted":  # as if it had never been: it lands anew, after all others
                 connection.execute(
                     sa.update(loads)
-                    .where(loads.c.load_id == load_id)
+                    .where(loads.c.load_id == known["load_id"])
                     .values(
                         status="landed",
                         landing_no=last + 1,
@@ -117,7 +142,8 @@ def _enter(
                         requested_at=ledger.now(),
                     )
                 )
-            return Landing(load_id, is_new=status == "reverted")
+                _log_landed(known["load_id"], file_name, profile)
+            return Landing(known["load_id"], is_new=known["status"] == "reverted")
         load_id = load_id_of(file_name, inspection.sha256)
         landed = warehouse.landing_folder / load_id
         if arriving.exists():  # it doesn't where this is done again, because the commit went wrong
@@ -139,7 +165,23 @@ def _enter(
                 requested_at=ledger.now(),
             )
         )
+    _log_landed(load_id, file_name, profile)
     return Landing(load_id, is_new=True)
+
+
+def _log_landed(load_id: str, file_name: str, profile: SourceProfile) -> None:
+    log.info("%s landed", file_name, extra={"load_id": load_id, "source": profile.name})
+
+
+def _bring_back(warehouse: Warehouse, connection: sa.Connection, entry: sa.RowMapping, file: Path) -> None:
+    """Keeps a file that was pruned, now that somebody hands in the same bytes again."""
+    landed = landed_file(warehouse, entry["load_id"], entry["file_name"])
+    shutil.rmtree(landed.parent, ignore_errors=True)
+    file.rename(file.with_name(landed.name))
+    os.replace(file.parent, landed.parent)
+    _sync_folder(landed.parent)
+    _sync_folder(warehouse.landing_folder)
+    ledger.enter_pruned(connection, [entry["load_id"]], "file", None)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -76,7 +76,15 @@ def enter_loaded(connection: sa.Connection, load_id: str, run_id: str | None, fi
     connection.execute(
         sa.update(loads)
         .where(loads.c.load_id == load_id)
-        .values(status="loaded", error=None, loaded_at=now(), checked_at=None, run_id=run_id, **figures)
+        .values(
+            status="loaded",
+            error=None,
+            loaded_at=now(),
+            checked_at=None,
+            raw_pruned_at=None,
+            run_id=run_id,
+            **figures,
+        )
     )
 
 
@@ -102,9 +110,14 @@ def enter_reverted(connection: sa.Connection, load_id: str) -> None:
     """Notes that a load was taken back out; its rows are in no table any more, and nothing is said of them."""
     nothing = dict.fromkeys(column.name for column in loads.columns if column.name.startswith(("rows_", "amount_")))
     nothing |= dict.fromkeys(
-        ("first_invoice_date", "last_invoice_date", "loaded_at", "checked_at", "checked_by", "run_id")
+        ("first_invoice_date", "last_invoice_date", "loaded_at", "checked_at", "checked_by", "run_id", "raw_pruned_at")
     )
     connection.execute(sa.update(loads).where(loads.c.load_id == load_id).values(status="reverted", **nothing))
+
+
+def enter_pruned(connection: sa.Connection, load_ids: Collection[str], what: str, at: datetime | None) -> None:
+    """Notes when the `raw` lines or the `file` of loads were pruned; None where they are there again."""
+    connection.execute(sa.update(loads).where(loads.c.load_id.in_(load_ids)).values({f"{what}_pruned_at": at}))
 
 
 def enter_checked(connection: sa.Connection, load_ids: Collection[str], run_id: str, *, passed: bool) -> None:

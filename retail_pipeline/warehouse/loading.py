@@ -1,5 +1,7 @@
 """Loading: one landed file becomes rows, in one transaction, as often as one likes; and the way back."""
 
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -17,9 +19,11 @@ from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
 from retail_pipeline.warehouse import bulk, correcting, ledger, overlap
 from retail_pipeline.warehouse.changes import Change
 from retail_pipeline.warehouse.connection import Warehouse
-from retail_pipeline.warehouse.landing import landed_file
+from retail_pipeline.warehouse.landing import kept_file
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import LINE_TABLES, order_lines, quarantined_lines, raw_order_lines
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Told, after each batch, the load's id, the bytes read so far and the bytes of the file."""
@@ -75,6 +79,7 @@ def load(
     All of it becomes visible in one transaction. Raises BadFile, with the tables as they were and the reason in the
     ledger, where the file can't be read to its end.
     """
+    began = time.monotonic()
     try:
         with warehouse.writing() as connection:
             entry = ledger.entry(connection, load_id)
@@ -90,10 +95,17 @@ def load(
             if profile.overlap == "replace":
                 overlap.contest_what_others_carry(connection, load_id)
             overlap.settle(connection)
+            way = bulk.way(connection)
     except BadFile as error:
         with warehouse.writing() as connection:
             ledger.enter_failed(connection, load_id, run_id, str(error))
+        log.warning("%s can't be loaded: %s", load_id, error, extra={"load_id": load_id})
         raise
+    with warehouse.reading() as connection:
+        entry = ledger.entry(connection, load_id)
+    facts = {name: entry[name] for name in ("rows_read", "rows_loaded", "rows_quarantined", "rows_superseded")}
+    facts |= {"load_id": load_id, "seconds": round(time.monotonic() - began, 3), "loaded_by": way}
+    log.info("%s: %s of %s rows loaded", load_id, entry["rows_loaded"], entry["rows_read"], extra=facts)
 
 
 @retried
@@ -110,6 +122,7 @@ def revert(warehouse: Warehouse, load_id: str) -> None:
         change.note(entry["rows_read"])
         overlap.settle(connection)
         ledger.enter_reverted(connection, load_id)
+    log.info("%s is taken back out", load_id, extra={"load_id": load_id, "rows_read": entry["rows_read"]})
 
 
 def _take_out(connection: sa.Connection, load_id: str) -> Change:
@@ -125,7 +138,7 @@ def _insert_batches(
     warehouse: Warehouse, connection: sa.Connection, entry: sa.RowMapping, profile: SourceProfile, progress: Progress
 ) -> Figures:
     load_id, figures = entry["load_id"], Figures()
-    path = landed_file(warehouse, load_id, entry["file_name"])
+    path = kept_file(warehouse, entry)
     corrections = correcting.of_load(connection, load_id)
     for text in read_batches(path, profile, entry["encoding"], warehouse.settings.batch_rows):
         typed = type_batch(correcting.corrected(text.frame, corrections), profile, text.date_formats)

@@ -5,7 +5,7 @@ times as fast as one of fifteen; drivers that are as fast (connectorx, asyncmy) 
 without bounds.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from functools import reduce
 from io import BytesIO
@@ -32,20 +32,28 @@ def batches(warehouse: Warehouse, query: sa.Select) -> Generator[pa.RecordBatch]
 
     The connection is closed with the iterator, so that a reader who goes away leaves no query running.
     """
+    with warehouse.reading() as connection:
+        stop = None if warehouse.is_sqlite else lambda: _stop(warehouse, connection)
+        yield from batches_on(connection, query, stop)
+
+
+def batches_on(
+    connection: sa.Connection, query: sa.Select, stop: Callable[[], None] | None = None
+) -> Generator[pa.RecordBatch]:
+    """As `batches`, on a connection that stays open; `stop` stops its query where nobody wants the rest."""
     wanted = schema(query)
     lines = query.with_only_columns(_line(query.selected_columns).label("line"))
-    with warehouse.reading() as connection:
-        result = connection.execution_options(yield_per=BATCH_ROWS).execute(lines)
-        try:
-            for rows in result.partitions():
-                yield _batch(rows, wanted)
-        except GeneratorExit:
-            if not warehouse.is_sqlite:
-                _stop(warehouse, connection)
-            raise
-        finally:
-            with suppress(sa.exc.DBAPIError, pymysql.err.OperationalError):  # that it was stopped
-                result.close()
+    result = connection.execution_options(yield_per=BATCH_ROWS).execute(lines)
+    try:
+        for rows in result.partitions():
+            yield _batch(rows, wanted)
+    except GeneratorExit:
+        if stop:
+            stop()
+        raise
+    finally:
+        with suppress(sa.exc.DBAPIError, pymysql.err.OperationalError):  # that it was stopped
+            result.close()
 
 
 def _stop(warehouse: Warehouse, connection: sa.Connection) -> None:
@@ -89,7 +97,7 @@ def _arrow_type(type_: sa.types.TypeEngine) -> pa.DataType:
     match type_:
         case ExactDecimal():
             return pa.decimal128(type_.impl.precision, type_.impl.scale)
-        case sa.Integer():
+        case sa.Integer() | sa.Boolean():
             return pa.int64()
         case sa.DateTime():
             return pa.timestamp("us" if type_ is INSTANT else "s")

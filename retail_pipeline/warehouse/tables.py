@@ -94,6 +94,8 @@ loads = Table(
         "1 where the source says the money of whole lines, so that unit prices are rounded.",
         nullable=True,
     ),
+    _described("raw_pruned_at", INSTANT, "When its raw lines were pruned (UTC).", nullable=True),
+    _described("file_pruned_at", INSTANT, "When its file was pruned (UTC).", nullable=True),
     UniqueConstraint("sha256"),
     UniqueConstraint("landing_no"),
     comment="The ledger. One row per load, that is per ingested file.",

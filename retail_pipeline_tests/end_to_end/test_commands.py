@@ -1,6 +1,7 @@
 """The command line, as a process of its own on SQLite."""
 
 import csv
+import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -134,3 +135,28 @@ def test_sources_and_loads_are_listed(home):
     assert "online_retail" in retail("sources", "list", home=home).stdout
     assert "no loads yet" in retail("loads", home=home).stdout
     assert retail("db", "upgrade", home=home).stdout == "The tables are up to date.\n"
+
+
+def test_what_was_lost_is_restored_with_its_marts_and_can_be_worked_with(home, export, tmp_path):
+    retail("ingest", export("1.csv", order_line("1"), order_line("2", quantity="six")), home=home)
+    listed = retail("loads", home=home).stdout
+    load_id = listed.splitlines()[1].split()[0]
+    backup = tmp_path / "backup.zip"
+    written = retail("backup", "--output", backup, home=home)
+    assert written.returncode == 0, written.stderr
+    assert f"{backup}: 1 loads, 1 order lines, 1 files" in written.stdout
+    shutil.rmtree(home)
+
+    restored = retail("restore", backup, home=home)
+    assert restored.returncode == 0, restored.stderr
+    assert "1 loads, 1 order lines, 1 files; all figures add up." in restored.stdout
+    assert restored.stdout.endswith("The marts are refreshed.\n")
+    assert retail("loads", home=home).stdout == listed
+    assert "rows 2 read, 1 loaded" in retail("loads", "reload", load_id, home=home).stdout
+    refused = retail("restore", backup, home=home)
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "retail: the database holds 1 loads; --replace puts the backup in their place\n",
+    )
+    told = retail("prune", "--dry-run", home=home, RETAIL_KEEP_RAW_DAYS="0").stdout
+    assert told == "Would delete 2 raw lines of 1 loads, 0 files (0.0 MB) and 0 results of checks.\n"

@@ -12,7 +12,10 @@ from retail_pipeline.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-DOCUMENTS = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "ARCHITECTURE.md")}
+DOCUMENTS = {
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
+    for path in [*ROOT.glob("[A-Z]*.md"), *ROOT.glob("docs/*.md")]
+}
 
 
 def commands(group: click.Group, prefix: str = "retail") -> dict[str, click.Command]:
@@ -74,6 +77,8 @@ def test_every_file_that_a_document_names_exists(document):
                     "",
                     "retail_pipeline",
                     "retail_pipeline_tests",
+                    "retail_pipeline/warehouse",
+                    "docs",
                     "retail_pipeline/marts",
                     "retail_pipeline/dashboards",
                 )

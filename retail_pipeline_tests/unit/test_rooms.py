@@ -11,14 +11,16 @@ HOUSE = Path(retail_pipeline.__file__).parent
 
 BELOW = {
     "errors": set(),
-    "settings": {"errors"},
+    "redaction": set(),
+    "settings": {"errors", "redaction"},
+    "logs": {"redaction", "settings"},
     "sources": {"errors", "settings"},
     "intake": {"errors", "settings", "sources"},
     "warehouse": {"errors", "settings", "sources", "intake"},
     "marts": {"errors", "settings", "sources", "intake", "warehouse"},
-    "quality": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
+    "quality": {"errors", "redaction", "settings", "sources", "intake", "warehouse", "marts"},
     "dashboards": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
-    "defs": {"errors", "settings", "sources", "intake", "warehouse", "marts", "quality", "dashboards"},
+    "defs": {"errors", "logs", "settings", "sources", "intake", "warehouse", "marts", "quality", "dashboards"},
 }
 """What each room may import besides itself. The command line, the demonstration and the API may import all."""
 

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from retail_pipeline.warehouse.migrations.resuming import refuse_strange_tables
 from retail_pipeline.warehouse.tables import metadata
 
 context.configure(
@@ -12,3 +13,5 @@ context.configure(
 )
 with context.begin_transaction():
     context.run_migrations()
+if context.get_revision_argument() == context.script.get_current_head():
+    refuse_strange_tables(context.get_context())
