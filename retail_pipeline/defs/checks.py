@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from retail_pipeline.defs.resources import Retail
+from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.quality import under_test
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
@@ -39,7 +39,7 @@ def _definition(suite: Suite, expectation: Expectation) -> dict[str, Any]:
     return shown | {"arguments": dg.MetadataValue.json(expectation.arguments)}
 
 
-@dg.multi_asset_check(specs=_specs(LOAD_SUITES), can_subset=True, compute_kind="great_expectations")
+@dg.multi_asset_check(specs=_specs(LOAD_SUITES), can_subset=True, compute_kind="great_expectations", pool=POOL)
 def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
     """Tests the loads that haven't passed yet; where there are none, all of them.
 
@@ -55,14 +55,18 @@ def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Itera
     with retail.warehouse.writing() as connection:
         check_results.enter(connection, context.run.run_id, found)
         ledger.enter_checked(connection, load_ids, context.run.run_id, passed=passed)
-    yield from _shown_in_dagster(context, found, {"loads": len(load_ids)})
+    yield from shown_in_dagster(context, found, {"loads": len(load_ids)})
 
 
 def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
     """The checks of one mart: a step of its own, for it waits for all marts that this one is compared with."""
 
     @dg.multi_asset_check(
-        name=f"{suite.table}_checks", specs=_specs([suite]), can_subset=True, compute_kind="great_expectations"
+        name=f"{suite.table}_checks",
+        specs=_specs([suite]),
+        can_subset=True,
+        compute_kind="great_expectations",
+        pool=POOL,
     )
     def checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
         """Tests what changed since the mart last passed; all of it where it didn't, or where nothing changed.
@@ -77,7 +81,7 @@ def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
             check_results.enter(connection, context.run.run_id, found)
             passed = all(verdict.passed for verdict in verdicts.values())
             under_test.enter(connection, {suite.table: scope}, {suite.table: passed})
-        yield from _shown_in_dagster(context, found, {})
+        yield from shown_in_dagster(context, found, {})
 
     return checks
 
@@ -94,9 +98,12 @@ def _found(chosen: Iterable[Suite], verdicts: Mapping[str, Mapping[str, Verdict]
     ]
 
 
-def _shown_in_dagster(
-    context: dg.AssetCheckExecutionContext, found: Iterable[CheckResult], about: Mapping[str, Any]
+def shown_in_dagster(
+    context: dg.AssetCheckExecutionContext | dg.AssetExecutionContext,
+    found: Iterable[CheckResult],
+    about: Mapping[str, Any],
 ) -> Iterator[dg.AssetCheckResult]:
+    """What was found, of those checks that were asked for."""
     for result in found:
         key = dg.AssetCheckKey(dg.AssetKey(result.asset), result.name)
         if key in context.selected_asset_check_keys:

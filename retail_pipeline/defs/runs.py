@@ -10,6 +10,7 @@ from uuid import uuid4
 import dagster as dg
 import yaml
 
+from retail_pipeline.defs.errors import message_of
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.connection import file_lock
@@ -138,16 +139,8 @@ def _run(
         result.run_id,
         result.success,
         checks,
-        [_message(event) for event in result.filter_events(lambda e: e.is_step_failure)],
+        [message_of(event) for event in result.filter_events(lambda e: e.is_step_failure)],
     )
-
-
-def _message(event: dg.DagsterEvent) -> str:
-    failure = event.step_failure_data
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    error = failure.error
-    return (error.cause or error).message.strip() if error else event.message or "failed"
 
 
 def _stretches(keys: Sequence[str], wanted: Collection[str]) -> list[list[str]]:

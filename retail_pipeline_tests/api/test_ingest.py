@@ -37,7 +37,7 @@ def test_a_file_is_kept_byte_for_byte_and_its_run_is_started(client_for, dagster
     found = answer.json()
     (run,) = runs(dagster)
     assert found["run_id"] == run.run_id
-    assert run.job_name == "ingest"
+    assert run.job_name == "load"
     assert run.tags["dagster/partition"] == found["load_id"]
     assert found["status"] == "landed"
     assert found["run_url"].endswith(f"/runs/{run.run_id}")

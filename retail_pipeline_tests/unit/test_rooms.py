@@ -18,7 +18,8 @@ BELOW = {
     "marts": {"errors", "settings", "sources", "intake", "warehouse"},
     "quality": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
     "dashboards": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
-    "defs": {"errors", "settings", "sources", "intake", "warehouse", "marts", "quality", "dashboards"},
+    "alerts": {"errors", "settings", "warehouse"},
+    "defs": {"errors", "settings", "sources", "intake", "warehouse", "marts", "quality", "dashboards", "alerts"},
 }
 """What each room may import besides itself. The command line, the demonstration and the API may import all."""
 
