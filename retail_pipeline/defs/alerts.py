@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
@@ -29,8 +29,9 @@ WILL_BE_RETRIED = "dagster/will_retry"
 
 @dataclass
 class Position:
-    """How far the sensor has looked; `stale` are the marts that were stale at the last look."""
+    """How far the sensor has looked, since it `began`; `stale` are the marts that were stale at the last look."""
 
+    began: datetime
     runs: datetime
     files: int
     stale: list[str] = field(default_factory=list)
@@ -40,12 +41,13 @@ class Position:
         """From the cursor. The first time, whatever happened before is history."""
         if cursor is None:
             now = datetime.now(UTC)
-            return cls(now, int(now.timestamp() * 1e9))
+            return cls(now, now, int(now.timestamp() * 1e9))
         kept = json.loads(cursor)
-        return cls(datetime.fromisoformat(kept["runs"]), kept["files"], kept["stale"])
+        began, runs = (datetime.fromisoformat(kept[name]) for name in ("began", "runs"))
+        return cls(began, runs, kept["files"], kept["stale"])
 
     def written(self) -> str:
-        return json.dumps({"runs": self.runs.isoformat(), "files": self.files, "stale": self.stale})
+        return json.dumps(asdict(self), default=datetime.isoformat)
 
 
 @dg.sensor(
@@ -89,7 +91,7 @@ def secrets_of(settings: Settings) -> list[str]:
 
 def _of_runs(context: dg.SensorEvaluationContext, settings: Settings, position: Position) -> Iterator[alert.Alert]:
     ended = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.SUCCESS]
-    filters = dg.RunsFilter(statuses=ended, updated_after=position.runs - SEEN_LATE)
+    filters = dg.RunsFilter(statuses=ended, updated_after=max(position.began, position.runs - SEEN_LATE))
     records = context.instance.get_run_records(
         filters, limit=RUNS_AT_A_TIME, order_by="update_timestamp", ascending=True
     )

@@ -65,7 +65,7 @@ def _refreshable(_evaluation_time: datetime, instance: dg.DagsterInstance) -> Ma
         waiting_since = ledger.first_not_shown(connection)
     warehouse.dispose()
     is_late = waiting_since is not None and ledger.now() - waiting_since > PATIENCE
-    if not have_passed or (not is_late and (is_landing or _is_loading(instance))):
+    if not version or not have_passed or (not is_late and (is_landing or _is_loading(instance))):
         return {}
     return {
         mart.name: f"{version}/{mart.definition}"
@@ -77,6 +77,9 @@ def _refreshable(_evaluation_time: datetime, instance: dg.DagsterInstance) -> Ma
 def _is_loading(instance: dg.DagsterInstance) -> bool:
     return any(instance.get_runs_count(dg.RunsFilter(job_name=job, statuses=UNFINISHED)) for job in LOADING_JOBS)
 
+
+WITH_ITS_MARTS = dg.AutomationCondition.eager().without(~dg.AutomationCondition.any_deps_missing())
+"""In the run that refreshes the marts which it is made of, and by itself where somebody else refreshed them."""
 
 WHEN_LINES_CHANGED = ~dg.AutomationCondition.in_progress() & ShowsOlderLines()
 

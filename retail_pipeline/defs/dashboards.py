@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from retail_pipeline.dashboards.description import dashboard_marts
 from retail_pipeline.dashboards.tableau.files import write_live, write_packaged
 from retail_pipeline.dashboards.tableau.workbook import FORMATS
+from retail_pipeline.defs.automation import WITH_ITS_MARTS
 from retail_pipeline.defs.metadata import OWNERS
 from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.errors import BadInput
@@ -27,7 +28,7 @@ def _workbook(name: str, description: str, write: Writer, *, automatic: bool) ->
         group_name="dashboards",
         kinds={"tableau", "file"},
         owners=OWNERS,
-        automation_condition=dg.AutomationCondition.eager() if automatic else None,
+        automation_condition=WITH_ITS_MARTS if automatic else None,
         output_required=False,
         pool=POOL,
     )
