@@ -19,7 +19,7 @@ from retail_pipeline.warehouse.loading import Progress
 INSTANCE = {
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
-    "concurrency": {"runs": {"max_concurrent_runs": 1}},
+    "concurrency": {"runs": {"max_concurrent_runs": 1}, "pools": {"granularity": "run", "default_limit": 1}},
 }
 """dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere, and runs queue up, for the warehouse lets
 in one at a time. A deployment brings its own."""

@@ -47,10 +47,15 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         context.log.warning(f"{refused.name} is refused: {refused.reason}")
     for trouble in found.troubles:
         context.log.error(f"{trouble}; it is tried again")
-    return dg.SkipReason(
-        f"{settings.inbox_folder}: {len(found.landed)} files landed, {len(found.known)} were known, "
-        f"{len(found.refused)} refused, {len(found.seen)} may not be complete yet."
-    )
+    counts = {
+        "landed": len(found.landed),
+        "known": len(found.known),
+        "refused": len(found.refused),
+        "tried again": len(found.troubles),
+        "not complete yet": len(found.seen) - len(found.troubles),
+    }
+    told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    return dg.SkipReason(f"{settings.inbox_folder}: {told or 'no files'}.")
 
 
 @dg.sensor(

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import dagster as dg
 import pytest
@@ -15,7 +15,7 @@ from retail_pipeline.defs.automation import PATIENCE, RUN_COMES_WITHIN
 from retail_pipeline.defs.runs import open_instance, run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.tables import loads
@@ -104,6 +104,29 @@ def test_marts_that_somebody_refreshed_are_not_asked_for_again(warehouse, instan
     for mart in marts().values():
         refresh(warehouse, mart)
     assert automation.asks_for() == set()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_night_finds_a_mart_that_somebody_changed_and_a_day_that_is_missing(warehouse, instance, export):
+    days = [date(2011, 1, 10) + timedelta(days=number) for number in range(60) if number != 30]
+    ingest(warehouse, export("days.csv", *(order_line(str(day), at=f"{day:%m/%d/%Y} 8:26") for day in days)))
+    with warehouse.writing() as connection:
+        ledger.enter_checked(connection, ledger.unchecked(connection), "r", passed=True)
+    for mart in marts().values():
+        refresh(warehouse, mart)
+    with warehouse.writing() as connection:
+        connection.execute(sa.text("UPDATE mart_products SET description = 'NO SUCH THING'"))
+    night = defs.resolve_job_def("nightly").execute_in_process(instance=instance, raise_on_error=False)
+    assert not night.success
+    failed = {each.check_name: each for each in night.get_asset_check_evaluations() if not each.passed}
+    assert set(failed) == {"mart_products_is_as_if_made_anew", "no_days_are_missing"}
+    found = failed["mart_products_is_as_if_made_anew"].metadata
+    assert (found["rows_missing"].value, found["rows_extra"].value) == (1, 1)
+    assert failed["no_days_are_missing"].metadata["sample"].value == ["online_retail: 2011-02-09"]
+    assert failed["no_days_are_missing"].severity == dg.AssetCheckSeverity.WARN
+    with warehouse.reading() as connection:
+        (kept,) = check_results.failed_critically(connection, [night.run_id])
+    assert (kept["table_name"], kept["unexpected_rows"]) == ("mart_products", 2)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from retail_pipeline.dashboards.description import dashboard_marts
 from retail_pipeline.definitions import defs
 from retail_pipeline.defs.marts import CHANGES_WITH
+from retail_pipeline.defs.resources import POOL
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.quality.catalogue import suites
@@ -45,6 +46,12 @@ def test_every_expectation_is_a_check_and_critical_ones_block():
     of_the_night = {key: blocks for key, blocks in checks.items() if key[0] == "verified_marts"}
     assert checks == declared | of_the_night
     assert sum(of_the_night.values()) == len(marts())
+
+
+def test_whatever_writes_to_the_warehouse_is_in_its_pool():
+    for job in ("ingest", "load", "refresh_marts", "nightly"):
+        for node in defs.resolve_job_def(job).all_node_defs:
+            assert not isinstance(node, dg.OpDefinition) or node.pool == POOL, node.name
 
 
 def test_the_whole_graph_can_be_served():
