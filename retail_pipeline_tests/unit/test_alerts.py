@@ -10,6 +10,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 from aiosmtpd.smtp import AuthResult
+from click.testing import CliRunner
 
 from retail_pipeline.alerts import channels as ways
 from retail_pipeline.alerts.alert import (
@@ -25,6 +26,7 @@ from retail_pipeline.alerts.alert import (
 )
 from retail_pipeline.alerts.channels import Email, Webhook, configured
 from retail_pipeline.alerts.outbox import Outbox
+from retail_pipeline.cli import main
 from retail_pipeline.settings import Settings
 from retail_pipeline_tests.receivers import Receiver, web_receiver
 
@@ -213,3 +215,16 @@ def test_a_mail_server_without_encryption_is_told_nothing_where_encryption_is_as
     with pytest.raises(ways.Unanswered, match="SMTPNotSupportedError"):
         Email(Settings(smtp_port=port, smtp_tls="starttls"), ["ann@example.org"]).tell(a_test())
     assert not box.mails
+
+
+def test_a_test_message_goes_every_way_that_is_set_and_says_where_it_did_not_arrive(receiver, monkeypatch):
+    def tried() -> tuple[int, str]:
+        result = CliRunner().invoke(main, ["alerts", "test"])
+        return result.exit_code, result.output
+
+    assert tried() == (2, "retail: nobody is told: set RETAIL_ALERT_WEBHOOK or RETAIL_ALERT_EMAIL_TO\n")
+    monkeypatch.setenv("RETAIL_ALERT_WEBHOOK", receiver.url)
+    assert tried() == (0, "webhook: taken\n")
+    assert "This is a test" in receiver.texts[0]
+    receiver.status = 404
+    assert tried() == (1, "retail: webhook: answered 404\n")
