@@ -11,6 +11,7 @@ import dagster as dg
 import yaml
 
 from retail_pipeline.defs.errors import message_of
+from retail_pipeline.defs.resources import POOL
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.connection import file_lock
@@ -64,6 +65,8 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     with file_lock(settings.dagster_home / ".lock", settings.lock_seconds):  # two that make its tables would collide
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
         instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
+        # Otherwise the pool has no limit until runs have been waiting for it, and the first ones all start.
+        instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
         _close_abandoned_runs(instance)
     return instance
 

@@ -10,9 +10,11 @@ from retail_pipeline.dashboards.description import dashboard_marts
 from retail_pipeline.definitions import defs
 from retail_pipeline.defs.marts import CHANGES_WITH
 from retail_pipeline.defs.resources import POOL
+from retail_pipeline.defs.runs import open_instance
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.quality.catalogue import suites
+from retail_pipeline.settings import Settings
 
 GRAPH = defs.resolve_asset_graph()
 
@@ -120,3 +122,8 @@ def test_help_imports_nothing_heavy():
         "sys.exit(bool({'dagster', 'pandas', 'sqlalchemy', 'rich'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_the_pool_has_its_limit_before_any_run_waits_for_it():
+    with open_instance(Settings()) as instance:
+        assert [(pool.name, pool.limit) for pool in instance.event_log_storage.get_pool_limits()] == [(POOL, 1)]
