@@ -65,8 +65,9 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     with file_lock(settings.dagster_home / ".lock", settings.lock_seconds):  # two that make its tables would collide
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
         instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
-        # Otherwise the pool has no limit until runs have been waiting for it, and the first ones all start.
-        instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
+        if POOL not in instance.event_log_storage.get_concurrency_keys():
+            # Otherwise it has no limit until runs have been waiting for it, and the first ones all start.
+            instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
         _close_abandoned_runs(instance)
     return instance
 
