@@ -10,7 +10,7 @@ import httpx2 as httpx
 
 DOCUMENT = Path(__file__).with_suffix(".graphql").read_text(encoding="utf-8")
 
-JOB = "ingest"
+JOB = "load"
 PARTITIONS = "loads"
 
 RunState = Literal["queued", "running", "succeeded", "failed", "unknown"]

@@ -57,6 +57,7 @@ class Load(BaseModel):
 
     load_id: str
     status: Status
+    in_marts: bool = Field(description="Whether the marts show it: they follow once the load has passed its checks.")
     ledger: dict[str, Any]
     checks: list[Check]
     quarantine: list[Reason]
@@ -134,10 +135,12 @@ def follow(load_id: str, warehouse: WarehouseDep, dagster: DagsterDep) -> Respon
         entry = ledger.entry(connection, load_id)
         checks = check_results.of_run(connection, entry["checked_by"]) if entry["checked_by"] else []
         held = _held_back(connection, load_id)
+        not_shown = ledger.first_not_shown(connection)
     return answer(
         {
             "load_id": load_id,
             "status": _status(entry, dagster),
+            "in_marts": entry["status"] == "loaded" and (not_shown is None or entry["loaded_at"] < not_shown),
             "ledger": dict(entry),
             "checks": [
                 {name: row[name] for name in ("asset", "name", "severity", "passed", "unexpected_rows")}

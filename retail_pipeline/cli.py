@@ -194,6 +194,19 @@ def marts_refresh(full: bool) -> None:
 
 
 @main.group()
+def alerts() -> None:
+    """Who is told when something goes wrong."""
+
+
+@alerts.command("test")
+def alerts_test() -> None:
+    """Send a test message by every way that is set, and say whether it was taken."""
+    from retail_pipeline.reports import send_test_alert
+
+    sys.exit(send_test_alert())
+
+
+@main.group()
 def sources() -> None:
     """The kinds of export that are known."""
 

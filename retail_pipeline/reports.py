@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
+from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, api_keys, ledger
@@ -183,3 +184,23 @@ def open_warehouse() -> Warehouse:
     warehouse = Warehouse(Settings())
     ensure_current(warehouse)
     return warehouse
+
+
+def send_test_alert() -> int:
+    """Tells a test message by every channel that is set; returns the exit status."""
+    from retail_pipeline.alerts.alert import a_test
+    from retail_pipeline.alerts.channels import Declined, Unanswered, configured
+
+    channels = configured(Settings())
+    if not channels:
+        raise BadInput("nobody is told: set RETAIL_ALERT_WEBHOOK or RETAIL_ALERT_EMAIL_TO")
+    status = 0
+    for channel in channels:
+        try:
+            channel.tell(a_test())
+        except (Unanswered, Declined) as reason:
+            status = 1
+            click.echo(f"retail: {reason}", err=True)
+        else:
+            click.echo(f"{channel.name}: taken")
+    return status

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from datetime import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
+from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retail_pipeline.redaction import keep_secret
@@ -80,6 +82,70 @@ class Settings(BaseSettings):
         description="Requests that the API answers a minute for one key.",
     )
 
+    inbox: Path | None = Field(
+        default=None,
+        description="Folder whose files are taken in while Dagster runs. Not set: `inbox` under `RETAIL_HOME`.",
+    )
+    nightly_at: time = Field(
+        default=time(2, 30),
+        description="When the nightly run begins, by the clock of `RETAIL_TIME_ZONE`.",
+    )
+    time_zone: str = Field(
+        default="UTC",
+        description="Time zone of the schedule, such as `Europe/London`.",
+    )
+    stale_warn_hours: int = Field(
+        default=26,  # a day, the hour that clocks are set back, and the nightly run itself
+        ge=1,
+        description="Hours after which a mart that wasn't refreshed is shown as late.",
+    )
+    stale_fail_hours: int = Field(
+        default=36,
+        ge=1,
+        description="Hours after which it is shown as stale, and an alert is sent.",
+    )
+
+    alert_webhook: SecretStr = Field(
+        default=SecretStr(""),
+        description="URL that alerts are posted to as JSON, as Slack, Mattermost and others take them. Empty: none.",
+    )
+    alert_email_to: str = Field(
+        default="",
+        description="Addresses that alerts are mailed to, separated by commas. Empty: none.",
+    )
+    alert_email_from: str = Field(
+        default="",
+        description="Their sender. Empty: the first of `RETAIL_ALERT_EMAIL_TO`.",
+    )
+    alert_quarantine_share: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="An alert is sent where more than this share of a load's rows, or of its money, is held back.",
+    )
+    smtp_host: str = Field(
+        default="127.0.0.1",
+        description="The mail server.",
+    )
+    smtp_port: int = Field(
+        default=587,
+        ge=1,
+        le=65535,
+        description="Its port.",
+    )
+    smtp_user: str = Field(
+        default="",
+        description="Who logs in there. Empty: nobody.",
+    )
+    smtp_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="The password of `RETAIL_SMTP_USER`.",
+    )
+    smtp_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How mail is encrypted: after connecting, from the first byte (port 465), or not at all.",
+    )
+
     keep_raw_days: int | None = Field(
         default=None,
         ge=0,
@@ -105,6 +171,17 @@ class Settings(BaseSettings):
         description="The least of what is logged. Not set: info for servers, nothing for commands, which say "
         "themselves what matters.",
     )
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"{name!r} is no time zone; a name such as Europe/London is")
+        return name
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
 
     def model_post_init(self, context: Any) -> None:
         keep_secret(self._secrets())
@@ -132,6 +209,14 @@ class Settings(BaseSettings):
     @property
     def landing_folder(self) -> Path:
         return self.resolved_home / "landing"
+
+    @property
+    def inbox_folder(self) -> Path:
+        return self.inbox.expanduser().resolve() if self.inbox else self.resolved_home / "inbox"
+
+    @property
+    def alerts_folder(self) -> Path:
+        return self.resolved_home / "alerts"
 
     @property
     def tableau_folder(self) -> Path:

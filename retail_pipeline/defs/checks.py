@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from retail_pipeline.defs.loads import tell_what_is_loaded
-from retail_pipeline.defs.resources import Retail
+from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.quality import under_test
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
@@ -41,7 +41,7 @@ def _definition(suite: Suite, expectation: Expectation) -> dict[str, Any]:
     return shown | {"arguments": dg.MetadataValue.json(expectation.arguments)}
 
 
-@dg.multi_asset_check(specs=_specs(LOAD_SUITES), can_subset=True, compute_kind="great_expectations")
+@dg.multi_asset_check(specs=_specs(LOAD_SUITES), can_subset=True, compute_kind="great_expectations", pool=POOL)
 def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
     """Tests the loads that haven't passed yet; where there are none, all of them.
 
@@ -49,7 +49,7 @@ def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Itera
     """
     found, load_ids, loaded = _test_loads(retail.warehouse, context.run.run_id)
     tell_what_is_loaded(context.instance, loaded)
-    yield from _shown_in_dagster(context, found, {"loads": len(load_ids)})
+    yield from shown_in_dagster(context, found, {"loads": len(load_ids)})
 
 
 @retried
@@ -70,14 +70,18 @@ def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
     """The checks of one mart: a step of its own, for it waits for all marts that this one is compared with."""
 
     @dg.multi_asset_check(
-        name=f"{suite.table}_checks", specs=_specs([suite]), can_subset=True, compute_kind="great_expectations"
+        name=f"{suite.table}_checks",
+        specs=_specs([suite]),
+        can_subset=True,
+        compute_kind="great_expectations",
+        pool=POOL,
     )
     def checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
         """Tests what changed since the mart last passed; all of it where it didn't, or where nothing changed.
 
         All expectations are evaluated whichever were asked for, so that what is noted of the mart holds for all.
         """
-        yield from _shown_in_dagster(context, _test_mart(retail.warehouse, suite, context.run.run_id), {})
+        yield from shown_in_dagster(context, _test_mart(retail.warehouse, suite, context.run.run_id), {})
 
     return checks
 
@@ -107,9 +111,12 @@ def _found(chosen: Iterable[Suite], verdicts: Mapping[str, Mapping[str, Verdict]
     ]
 
 
-def _shown_in_dagster(
-    context: dg.AssetCheckExecutionContext, found: Iterable[CheckResult], about: Mapping[str, Any]
+def shown_in_dagster(
+    context: dg.AssetCheckExecutionContext | dg.AssetExecutionContext,
+    found: Iterable[CheckResult],
+    about: Mapping[str, Any],
 ) -> Iterator[dg.AssetCheckResult]:
+    """What was found, of those checks that were asked for."""
     for result in found:
         key = dg.AssetCheckKey(dg.AssetKey(result.asset), result.name)
         if key in context.selected_asset_check_keys:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from retail_pipeline.dashboards.description import dashboard_marts
 from retail_pipeline.dashboards.tableau.files import write_live, write_packaged
 from retail_pipeline.dashboards.tableau.workbook import FORMATS
+from retail_pipeline.defs.automation import WITH_ITS_MARTS
 from retail_pipeline.defs.metadata import OWNERS
-from retail_pipeline.defs.resources import Retail
+from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
@@ -27,8 +28,9 @@ def _workbook(name: str, description: str, write: Writer, *, automatic: bool) ->
         group_name="dashboards",
         kinds={"tableau", "file"},
         owners=OWNERS,
-        automation_condition=dg.AutomationCondition.eager() if automatic else None,
+        automation_condition=WITH_ITS_MARTS if automatic else None,
         output_required=False,
+        pool=POOL,
     )
     def asset(context: dg.AssetExecutionContext, retail: Retail) -> Iterator[dg.MaterializeResult]:
         folder = retail.warehouse.settings.tableau_folder
@@ -60,10 +62,3 @@ TABLEAU_ASSETS = [
         automatic=find_spec("pantab") is not None,
     ),
 ]
-
-REBUILD_TABLEAU = dg.AutomationConditionSensorDefinition(
-    "rebuild_tableau_files",
-    target=dg.AssetSelection.assets(*TABLEAU_ASSETS),
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Writes the files for Tableau anew when a mart that they show was refreshed.",
-)

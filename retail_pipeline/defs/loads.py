@@ -7,7 +7,7 @@ import dagster as dg
 import sqlalchemy as sa
 
 from retail_pipeline.defs.metadata import OWNERS, described
-from retail_pipeline.defs.resources import Retail
+from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.errors import BadInput
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, bulk, ledger
@@ -54,7 +54,7 @@ def _table(table: sa.Table, reads: str) -> dg.AssetSpec:
 
 
 @dg.multi_asset(
-    name="load",
+    name="load_tables",
     specs=[
         _table(raw_order_lines, reads="export_files"),
         _table(order_lines, reads="raw_order_lines"),
@@ -63,6 +63,7 @@ def _table(table: sa.Table, reads: str) -> dg.AssetSpec:
     partitions_def=LOADS,
     backfill_policy=dg.BackfillPolicy.single_run(),
     can_subset=True,
+    pool=POOL,
 )
 def load_assets(
     context: dg.AssetExecutionContext, retail: Retail, progress: dg.ResourceParam[Progress]

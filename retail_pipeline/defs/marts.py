@@ -1,17 +1,27 @@
 """The mart assets: one per .sql file, downstream of what the SQL reads."""
 
+from datetime import timedelta
+
 import dagster as dg
 
+from retail_pipeline.defs.automation import WHEN_LINES_CHANGED
 from retail_pipeline.defs.metadata import OWNERS, derived, described
-from retail_pipeline.defs.resources import Retail
+from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.marts.catalogue import Mart, marts
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.marts.refresh import refresh
+from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.retrying import retried
 
 CHANGES_WITH = {"superseded_lines": "order_lines", "loads": "order_lines"}
 """Tables that are no assets of their own, and the asset in whose transaction they change."""
+
+
+FRESHNESS = dg.FreshnessPolicy.time_window(
+    fail_window=timedelta(hours=Settings().stale_fail_hours), warn_window=timedelta(hours=Settings().stale_warn_hours)
+)
+"""For all marts alike: the nightly run refreshes each of them, whether anything changed or not."""
 
 
 class RefreshConfig(dg.Config):
@@ -31,6 +41,9 @@ def mart_asset(mart: Mart) -> dg.AssetsDefinition:
         group_name="marts" if mart.is_for_people else "running_totals",
         kinds={"table", "sql"},
         owners=OWNERS,
+        automation_condition=WHEN_LINES_CHANGED,
+        freshness_policy=FRESHNESS,
+        pool=POOL,
     )
     def asset(retail: Retail, config: RefreshConfig) -> dg.MaterializeResult:
         if mart.reads:

@@ -16,6 +16,9 @@ from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.retrying import retried
 
+POOL = "warehouse"
+"""Whoever writes to the warehouse is in this pool, of which Dagster starts one run at a time."""
+
 
 class Retail(dg.ConfigurableResource):
     """The warehouse and the sources of the process's settings, for one run at a time.

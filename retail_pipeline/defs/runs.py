@@ -8,9 +8,10 @@ from uuid import uuid4
 import dagster as dg
 import yaml
 
-from retail_pipeline import errors
 from retail_pipeline.defs import processes
+from retail_pipeline.defs.errors import message_of
 from retail_pipeline.defs.processes import PROCESS_TAG, close_abandoned_runs
+from retail_pipeline.defs.resources import POOL
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.connection import file_lock
@@ -20,7 +21,7 @@ from retail_pipeline.warehouse.retrying import retried
 INSTANCE = {
     "telemetry": {"enabled": False},
     "nux": {"enabled": False},
-    "concurrency": {"runs": {"max_concurrent_runs": 1}},
+    "concurrency": {"runs": {"max_concurrent_runs": 1}, "pools": {"granularity": "run", "default_limit": 1}},
     "run_monitoring": {"enabled": True},
     "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
     "python_logs": {"managed_python_loggers": ["retail_pipeline"], "python_log_level": "INFO"},
@@ -67,6 +68,9 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     with file_lock(settings.dagster_home / ".lock", settings.lock_seconds):  # two that make its tables would collide
         instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
         instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
+        if POOL not in instance.event_log_storage.get_concurrency_keys():
+            # Otherwise it has no limit until runs have been waiting for it, and the first ones all start.
+            instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
         close_abandoned_runs(instance)
     return instance
 
@@ -137,19 +141,8 @@ def _run(
         result.run_id,
         result.success,
         checks,
-        [_message(event) for event in result.filter_events(lambda e: e.is_step_failure)],
+        [message_of(event) for event in result.filter_events(lambda e: e.is_step_failure)],
     )
-
-
-def _message(event: dg.DagsterEvent) -> str:
-    failure = event.step_failure_data
-    if failure.user_failure_data and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    if failure.error is None:
-        return event.message or "failed"
-    message = (failure.error.cause or failure.error).message.strip()
-    # What we raise ourselves is told without the name of its class.
-    return message.partition(": ")[2] if message.startswith(f"{errors.__name__}.") else message
 
 
 def _stretches(keys: Sequence[str], wanted: Collection[str]) -> list[list[str]]:

@@ -1,5 +1,6 @@
-"""The sensors that start the runs of files which landed while nobody could start them, and end abandoned runs."""
+"""The sensors that take files out of the inbox, start the runs of files which landed, and end abandoned runs."""
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, timedelta
 from typing import Any
@@ -9,7 +10,9 @@ import dagster as dg
 from retail_pipeline.defs.loads import LOADS
 from retail_pipeline.defs.processes import close_abandoned_runs
 from retail_pipeline.settings import Settings
+from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse.inbox import look
 from retail_pipeline.warehouse.migrations import ensure_current
 
 EVERY_SECONDS = 15
@@ -19,10 +22,48 @@ ABANDONED_AFTER = timedelta(minutes=2)
 
 
 @dg.sensor(
-    job_name="ingest",
     minimum_interval_seconds=EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts the run of each file that landed while Dagster couldn't be reached.",
+    description="Takes in the files in the inbox that are complete, and moves them to `done`, or to `failed` with a "
+    "text that says why. Their runs are started by `waiting_loads`.",
+)
+def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+    """Lands files by the same code as `retail ingest`; no run is asked for here, so that there is one place for that.
+
+    The cursor holds what was there at the last look, for a file that changes is still being written.
+    """
+    settings = Settings()
+    warehouse = Warehouse(settings)
+    ensure_current(warehouse)
+    try:
+        found = look(warehouse, SourceCatalogue(settings.sources_folder), json.loads(context.cursor or "{}"))
+    except TimeoutError:
+        return dg.SkipReason("Somebody else is looking into the inbox.")
+    context.update_cursor(json.dumps(found.seen))
+    for name, load_id in found.landed.items():
+        context.log.info(f"{name} landed as {load_id}")
+    for name, load_id in found.known.items():
+        context.log.info(f"{name}: nothing new, its bytes are load {load_id}")
+    for refused in found.refused:
+        context.log.warning(f"{refused.name} is refused: {refused.reason}")
+    for trouble in found.troubles:
+        context.log.error(f"{trouble}; it is tried again")
+    counts = {
+        "landed": len(found.landed),
+        "known": len(found.known),
+        "refused": len(found.refused),
+        "tried again": len(found.troubles),
+        "not complete yet": len(found.seen) - len(found.troubles),
+    }
+    told = ", ".join(f"{number} {what}" for what, number in counts.items() if number)
+    return dg.SkipReason(f"{settings.inbox_folder}: {told or 'no files'}.")
+
+
+@dg.sensor(
+    job_name="load",
+    minimum_interval_seconds=EVERY_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts the run of each file that came through the inbox, or landed while Dagster couldn't be reached.",
 )
 def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Asks for one run for each load that waits in the landing store with nobody to start it."""

@@ -67,6 +67,11 @@ def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
     return Refresh(rows, way)
 
 
+def fill_anew(connection: sa.Connection, mart: Mart, into: str) -> int:
+    """Puts a mart's rows, all of them computed from what it reads, into an empty table; returns how many they are."""
+    return _insert(connection, mart, incremental.whole, into=into)
+
+
 def few_changes_since(connection: sa.Connection, version: int) -> bool:
     """Whether what changed after a version is noted, and so little that following it is worth while."""
     if not changes.are_noted_since(connection, version):
@@ -97,9 +102,9 @@ def _make_anew(connection: sa.Connection, mart: Mart, *, with_table: bool) -> in
     """Makes all of a mart anew; returns how many rows it has."""
     if with_table:
         with replaced_table(connection, mart.table, mart.name) as newcomer:
-            return _insert(connection, mart, incremental.whole, into=newcomer)
+            return fill_anew(connection, mart, newcomer)
     connection.execute(sa.delete(sa.table(mart.name)))
-    return _insert(connection, mart, incremental.whole, into=mart.name)
+    return fill_anew(connection, mart, mart.name)
 
 
 def _make_parts_anew(connection: sa.Connection, mart: Mart, since: int) -> int:

@@ -1,7 +1,7 @@
 """What the checks found, kept beside the data, so that who reads the data can read it without asking Dagster."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -65,6 +65,12 @@ def forget(connection: sa.Connection, before: datetime, *, dry_run: bool = False
 def of_run(connection: sa.Connection, run_id: str) -> list[sa.RowMapping]:
     """What a run found, by asset and name."""
     return _rows(connection, sa.select(check_results).where(check_results.c.run_id == run_id))
+
+
+def failed_critically(connection: sa.Connection, run_ids: Collection[str]) -> list[sa.RowMapping]:
+    """The critical checks that failed in these runs."""
+    failed = (check_results.c.run_id.in_(run_ids), check_results.c.severity == "critical", ~check_results.c.passed)
+    return _rows(connection, sa.select(check_results).where(*failed))
 
 
 def latest(connection: sa.Connection) -> list[sa.RowMapping]:

@@ -10,6 +10,7 @@ from sqlglot.optimizer.qualify import qualify
 from sqlglot.schema import MappingSchema
 
 from retail_pipeline.warehouse.exact import SCALE, UNITS
+from retail_pipeline.warehouse.tables import MYSQL
 
 
 def dialect_of(database: sa.Connection | sa.Engine) -> str:
@@ -134,6 +135,18 @@ def temporary_table(connection: sa.Connection, name: str, select: sa.TextClause,
     connection.execute(sa.text(f"{drop} IF EXISTS {name}"))  # what failed left it there
     connection.execute(sa.text(f"CREATE TEMPORARY TABLE {name} AS {select.text}"), values)
     yield connection.scalar(sa.text(f"SELECT COUNT(*) FROM {name}"))
+    connection.execute(sa.text(f"{drop} {name}"))
+
+
+@contextmanager
+def scratch_table(connection: sa.Connection, like: sa.Table, name: str) -> Iterator[sa.Table]:
+    """An empty table with the columns of another, which this connection alone sees."""
+    columns = [column._copy() for column in like.columns]
+    scratch = sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], **MYSQL)
+    drop = "DROP TABLE" if connection.dialect.name == "sqlite" else "DROP TEMPORARY TABLE"
+    connection.execute(sa.text(f"{drop} IF EXISTS {name}"))
+    scratch.create(connection, checkfirst=False)
+    yield scratch
     connection.execute(sa.text(f"{drop} {name}"))
 
 

@@ -32,6 +32,12 @@ def waiting(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(query))
 
 
+def loaded_by(connection: sa.Connection, run_ids: Collection[str]) -> list[sa.RowMapping]:
+    """The ledger's rows of loads that these Dagster runs brought into the tables."""
+    query = sa.select(loads).where(loads.c.run_id.in_(run_ids), loads.c.status == "loaded")
+    return list(connection.execute(query.order_by(loads.c.landing_no)).mappings())
+
+
 def unchecked(connection: sa.Connection) -> list[str]:
     """Loads in the tables that haven't passed the critical checks since they were loaded, in landing order."""
     query = sa.select(loads.c.load_id).where(loads.c.status == "loaded", loads.c.checked_at.is_(None))
@@ -69,6 +75,21 @@ def take_over(connection: sa.Connection, abandoned_after: timedelta) -> list[sa.
         .values(requested_at=now())
     )
     return taken
+
+
+def lands_since(connection: sa.Connection, moment: datetime) -> bool:
+    """Whether a file that landed after a moment has no run yet."""
+    query = sa.select(loads.c.load_id).where(
+        loads.c.status == "landed", loads.c.run_id.is_(None), loads.c.landed_at > moment
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
+def first_not_shown(connection: sa.Connection) -> datetime | None:
+    """When the first of the loads became visible that the marts don't all show; None where they show all."""
+    shown = sa.select(sa.func.min(mart_refreshes.c.refreshed_at)).scalar_subquery()
+    later = sa.or_(shown.is_(None), loads.c.loaded_at > shown)
+    return connection.scalar(sa.select(sa.func.min(loads.c.loaded_at)).where(loads.c.status == "loaded", later))
 
 
 def enter_loaded(connection: sa.Connection, load_id: str, run_id: str | None, figures: dict) -> None:

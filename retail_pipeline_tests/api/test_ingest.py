@@ -37,7 +37,7 @@ def test_a_file_is_kept_byte_for_byte_and_its_run_is_started(client_for, dagster
     found = answer.json()
     (run,) = runs(dagster)
     assert found["run_id"] == run.run_id
-    assert run.job_name == "ingest"
+    assert run.job_name == "load"
     assert run.tags["dagster/partition"] == found["load_id"]
     assert found["status"] == "landed"
     assert found["run_url"].endswith(f"/runs/{run.run_id}")
@@ -68,10 +68,12 @@ def test_what_became_of_a_file_is_told_with_checks_and_what_is_held_back(client_
     client = client_for(dagster)
     follow = hand_in(client).json()["follow"]
     load_id = follow.rpartition("/")[2]
-    assert client.get(follow).json()["status"] == "landed"
+    assert (client.get(follow).json()["status"], client.get(follow).json()["in_marts"]) == ("landed", False)
+    load(warehouse, load_id, ONLINE_RETAIL)
+    assert (client.get(follow).json()["status"], client.get(follow).json()["in_marts"]) == ("loaded", False)
     list(run_ingest(dagster.instance, warehouse, [load_id], no_progress))
     told = client.get(follow).json()
-    assert told["status"] == "loaded"
+    assert (told["status"], told["in_marts"]) == ("loaded", True)
     assert {name: told["ledger"][name] for name in ("rows_read", "rows_loaded", "rows_quarantined")} == {
         "rows_read": 2,
         "rows_loaded": 1,

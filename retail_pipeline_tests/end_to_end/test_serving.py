@@ -19,8 +19,12 @@ import httpx2 as httpx
 import pytest
 
 from retail_pipeline.demo.sample import write_sample
+from retail_pipeline.marts.refresh import stale
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline_tests.end_to_end.commands import environment, retail
 from retail_pipeline_tests.exports import order_line
+from retail_pipeline_tests.receivers import web_receiver
 
 pytestmark = pytest.mark.end_to_end
 
@@ -44,10 +48,10 @@ def wait_for(answer: Callable[[], object]) -> object:
 
 
 @contextmanager
-def served(home: Path, port: int, api_port: int) -> Iterator[subprocess.Popen]:
+def served(home: Path, port: int, api_port: int, **settings: str) -> Iterator[subprocess.Popen]:
     command = [sys.executable, "-m", "retail_pipeline", "serve", "--port", str(port), "--api-port", str(api_port)]
     with (home.parent / "serve.log").open("w") as log:
-        process = subprocess.Popen(command, env=environment(home), stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=environment(home, **settings), stdout=log, stderr=log)
         try:
             yield process
         finally:
@@ -84,32 +88,60 @@ def test_serve_shows_the_assets_and_the_runs_that_ingest_made_and_stops_cleanly(
             pass
 
 
-def test_a_file_that_is_posted_is_loaded_and_every_line_is_paged_through(tmp_path):
-    export = exported(tmp_path)
+def test_files_that_are_posted_or_dropped_are_loaded_once_each_and_the_marts_follow_once(tmp_path, export):
     home, port, api_port = tmp_path / "shop", free_port(), free_port()
-    api = f"http://127.0.0.1:{api_port}"
-    with served(home, port, api_port):
+    api, inbox = f"http://127.0.0.1:{api_port}", home / "inbox"
+    inbox.mkdir(parents=True)
+    for name in ("A1", "A2"):
+        export(f"{name}.csv", order_line(name)).rename(inbox / f"{name}.csv")
+    (inbox / "bad.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    with web_receiver() as receiver, served(home, port, api_port, RETAIL_ALERT_WEBHOOK=receiver.url):
         wait_for(lambda: get(f"{api}/health"))
-        posted = httpx.post(f"{api}/ingest", files={"file": (export.name, export.read_bytes())}, timeout=60)
+        path = exported(tmp_path)
+        posted = httpx.post(f"{api}/ingest", files={"file": (path.name, path.read_bytes())}, timeout=60)
         assert posted.status_code == 202
         assert posted.json()["status"] in ("landed", "running", "waiting")  # Dagster may not be up yet
         follow = f"{api}{posted.json()['follow']}"
-        deadline = time.monotonic() + 20 * SECONDS_TO_COME_UP
-        while get(follow)["status"] in ("landed", "running", "waiting") or not get(follow)["checks"]:
-            assert time.monotonic() < deadline
-            time.sleep(1)
+        wait_until(lambda: get(follow)["status"] == "loaded" and get(follow)["checks"])
         told = get(follow)
-        assert told["status"] == "loaded"
-        number, amount, path = 0, Decimal(0), "/transactions?limit=10000"
-        while path:
-            page = get(api + path)
-            number += len(page["items"])
-            amount += sum(Decimal(item["amount"]) for item in page["items"])
-            path = page["next"]
+        number, amount, page = 0, Decimal(0), f"/transactions?limit=10000&load_id={told['load_id']}"
+        while page:
+            found = get(api + page)
+            number += len(found["items"])
+            amount += sum(Decimal(item["amount"]) for item in found["items"])
+            page = found["next"]
         assert number == told["ledger"]["rows_loaded"] > 10_000
         assert str(amount) == told["ledger"]["amount_loaded"]
-        again = httpx.post(f"{api}/ingest", files={"file": (export.name, export.read_bytes())}, timeout=60)
+        again = httpx.post(f"{api}/ingest", files={"file": (path.name, path.read_bytes())}, timeout=60)
         assert (again.status_code, again.json()["load_id"]) == (200, told["load_id"])
+
+        warehouse = Warehouse(Settings(home=home))
+        wait_until(lambda: len(loaded(warehouse)) == 3 and not stale(warehouse))
+        for invoice in ("A1", "A2"):
+            (order,) = get(f"{api}/marts/mart_orders?where=invoice_no={invoice}")["items"]
+            assert order["net_revenue"] == "15.3000"
+        asked = graphql(port, "{runsOrError{... on Runs{results{jobName status assetSelection{path}}}}}")
+        runs = asked["runsOrError"]["results"]
+        assert [run["status"] for run in runs if run["jobName"] == "load"] == ["SUCCESS"] * 3
+        refreshes = [run for run in runs if {"path": ["mart_kpis"]} in (run["assetSelection"] or ())]
+        assert 1 <= len(refreshes) <= 2  # the posted file may have been through before the inbox was looked at
+        wait_until(lambda: receiver.texts)
+    assert len(receiver.texts) == 1
+    assert "- bad.csv, line 1: no known source has these columns: a, b" in receiver.texts[0]
+    assert {path.name for path in (inbox / "done").iterdir()} == {"A1.csv", "A2.csv"}
+    assert {path.name for path in (inbox / "failed").iterdir()} == {"bad.csv", "bad.csv.txt"}
+
+
+def loaded(warehouse: Warehouse) -> list[str]:
+    with warehouse.reading() as connection:
+        return [entry["load_id"] for entry in ledger.entries(connection) if entry["status"] == "loaded"]
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20 * SECONDS_TO_COME_UP
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(1)
 
 
 def get(url: str) -> dict:

@@ -66,7 +66,7 @@ def test_every_table_for_people_is_in_the_readme():
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_that_a_document_names_exists(document):
     text = DOCUMENTS[document]
-    linked = [link for link in re.findall(r"\]\(([^)]+)\)", text) if "://" not in link]
+    linked = [link.partition("#")[0] for link in re.findall(r"\]\(([^)#][^)]*)\)", text) if "://" not in link]
     named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|yaml|sql|md))`", text)
     examples = {"my_shop.yaml", "mart_something.sql", "mart_something.yaml"}
     for path in [*linked, *named]:
@@ -75,6 +75,7 @@ def test_every_file_that_a_document_names_exists(document):
                 (ROOT / folder / path).exists()
                 for folder in (
                     "",
+                    Path(document).parent,
                     "retail_pipeline",
                     "retail_pipeline_tests",
                     "retail_pipeline/warehouse",
@@ -83,6 +84,16 @@ def test_every_file_that_a_document_names_exists(document):
                     "retail_pipeline/dashboards",
                 )
             ), path
+
+
+def test_every_place_that_an_alert_points_to_is_a_heading_of_the_guide():
+    from retail_pipeline.alerts import alert
+
+    headings = {
+        re.sub(r"[^a-z -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^## (.*)$", DOCUMENTS[alert.GUIDE], re.MULTILINE)
+    }
+    assert {alert.A_RUN_FAILED, alert.A_CHECK_FAILED, alert.HELD_BACK, alert.STALE, alert.REFUSED} <= headings
 
 
 def test_every_make_target_that_the_readme_names_exists():

@@ -9,9 +9,12 @@ import pytest
 from retail_pipeline.dashboards.description import dashboard_marts
 from retail_pipeline.definitions import defs
 from retail_pipeline.defs.marts import CHANGES_WITH
+from retail_pipeline.defs.resources import POOL
+from retail_pipeline.defs.runs import open_instance
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.quality.catalogue import suites
+from retail_pipeline.settings import Settings
 
 GRAPH = defs.resolve_asset_graph()
 
@@ -24,7 +27,7 @@ def test_every_table_and_mart_is_an_asset_that_states_its_grain():
         assert node.owners
         assert node.kinds
         assert node.metadata["dagster/column_schema"].columns, name
-    others = {"countries", "export_files", "tableau_workbook", "tableau_packaged_workbook"}
+    others = {"countries", "export_files", "verified_marts", "tableau_workbook", "tableau_packaged_workbook"}
     assert tables | others == {key.path[-1] for key in GRAPH.get_all_asset_keys()}
 
 
@@ -42,7 +45,19 @@ def test_every_expectation_is_a_check_and_critical_ones_block():
         for expectation in suite.expectations
     }
     checks = {(key.asset_key.path[-1], key.name): GRAPH.get_check_spec(key).blocking for key in GRAPH.asset_check_keys}
-    assert checks == declared
+    of_the_night = {key: blocks for key, blocks in checks.items() if key[0] == "verified_marts"}
+    assert checks == declared | of_the_night
+    assert sum(of_the_night.values()) == len(marts())
+
+
+def test_whatever_writes_to_the_warehouse_is_in_its_pool():
+    for job in ("ingest", "load", "refresh_marts", "nightly"):
+        for node in defs.resolve_job_def(job).all_node_defs:
+            assert not isinstance(node, dg.OpDefinition) or node.pool == POOL, node.name
+
+
+def test_the_whole_graph_can_be_served():
+    defs.get_repository_def().load_all_definitions()
 
 
 def test_every_mart_and_every_table_of_a_load_is_checked():
@@ -107,3 +122,8 @@ def test_help_imports_nothing_heavy():
         "sys.exit(bool({'dagster', 'pandas', 'sqlalchemy', 'rich'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_the_pool_has_its_limit_before_any_run_waits_for_it():
+    with open_instance(Settings()) as instance:
+        assert [(pool.name, pool.limit) for pool in instance.event_log_storage.get_pool_limits()] == [(POOL, 1)]

@@ -20,7 +20,11 @@ BELOW = {
     "marts": {"errors", "settings", "sources", "intake", "warehouse"},
     "quality": {"errors", "redaction", "settings", "sources", "intake", "warehouse", "marts"},
     "dashboards": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
-    "defs": {"errors", "logs", "settings", "sources", "intake", "warehouse", "marts", "quality", "dashboards"},
+    "alerts": {"errors", "redaction", "settings", "warehouse"},
+    "defs": {
+        *("errors", "logs", "redaction", "settings", "sources", "intake", "warehouse", "marts", "quality"),
+        *("dashboards", "alerts"),
+    },
 }
 """What each room may import besides itself. The command line, the demonstration and the API may import all."""
 
