@@ -3,7 +3,7 @@
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,6 +20,15 @@ class Settings(BaseSettings):
         default="",
         description="SQLAlchemy URL of the warehouse, such as `mysql+pymysql://user:password@host/retail`. "
         "Empty: SQLite under `RETAIL_HOME`.",
+    )
+    database_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="The password of that URL's user, where the URL names none; of any ASCII characters.",
+    )
+    dagster_home: Path | None = Field(
+        default=None,
+        description="Folder with the `dagster.yaml` of the Dagster instance on which `retail` runs its jobs. "
+        "Not set: `dagster` under `RETAIL_HOME`.",
     )
     sources: Path | None = Field(
         default=None,
@@ -87,5 +96,5 @@ class Settings(BaseSettings):
         return self.resolved_home / "tableau"
 
     @property
-    def dagster_home(self) -> Path:
-        return self.resolved_home / "dagster"
+    def dagster_folder(self) -> Path:
+        return self.dagster_home or self.resolved_home / "dagster"
