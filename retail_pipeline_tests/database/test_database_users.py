@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.database, pytest.mark.mysql]
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "database-users.sh"
 
-AWKWARD = "a'b\\\"c @:/%#$` d"
-"""A password with every character that somebody might forget to quote."""
+AWKWARD = "a'b\\\"c@:/%#$`+d"
+"""A password with every character that somebody might forget to quote; Dagster takes no spaces."""
 
 USERS = ("RETAIL", "API", "TABLEAU", "DAGSTER")
 
