@@ -9,7 +9,7 @@
 #
 #   deploy/database-users.sh --host=db-host --user=admin
 #
-# Passwords come from the environment, and may hold any ASCII characters but a space.
+# Passwords come from the environment, and may hold any ASCII characters.
 set -euo pipefail
 
 : "${MYSQL_ROOT_PASSWORD?is not set: the password of the user who makes the others, which may be empty}"

@@ -214,12 +214,17 @@ def db() -> None:
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Make the tables, or bring them to this version."""
+    """Make the tables, or bring them to this version; likewise those of the Dagster instance of RETAIL_DAGSTER_HOME."""
     from retail_pipeline.settings import Settings
     from retail_pipeline.warehouse import Warehouse
     from retail_pipeline.warehouse.migrations import upgrade
 
-    upgrade(Warehouse(Settings()))
+    settings = Settings()
+    upgrade(Warehouse(settings))
+    if settings.dagster_home:
+        from retail_pipeline.defs.storage import upgrade_storage
+
+        upgrade_storage(settings.dagster_home)
     click.echo("The tables are up to date.")
 
 

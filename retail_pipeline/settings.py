@@ -30,6 +30,11 @@ class Settings(BaseSettings):
         description="Folder with the `dagster.yaml` of the Dagster instance on which `retail` runs its jobs. "
         "Not set: `dagster` under `RETAIL_HOME`.",
     )
+    tableau_server: str = Field(
+        default="",
+        description="Where Tableau finds the database's server, as `host` or `host:port`. "
+        "Empty: as `RETAIL_DATABASE_URL` says.",
+    )
     sources: Path | None = Field(
         default=None,
         description="Folder with source profiles of your own. Not set: `sources` under `RETAIL_HOME`.",

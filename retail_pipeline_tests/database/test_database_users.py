@@ -24,8 +24,8 @@ pytestmark = [pytest.mark.database, pytest.mark.mysql]
 
 SCRIPT = Path(__file__).parents[2] / "deploy" / "database-users.sh"
 
-AWKWARD = "a'b\\\"c@:/%#$`+d"
-"""A password with every character that somebody might forget to quote; Dagster takes no spaces."""
+AWKWARD = "a'b\\\"c @:/%#$`+d"
+"""A password with every character that somebody might forget to quote."""
 
 USERS = ("RETAIL", "API", "TABLEAU", "DAGSTER")
 
@@ -154,9 +154,9 @@ def test_the_api_writes_nothing_but_the_ledger(users, statement):
 def test_nobody_gets_beyond_the_own_database(users):
     runs = users["DAGSTER"].url.database
     with users["DAGSTER"].writing() as connection:
-        connection.exec_driver_sql("CREATE TABLE runs (a INT)")
+        connection.exec_driver_sql("CREATE TABLE of_dagster (a INT)")
     for user in ("RETAIL", "API", "TABLEAU"):
-        assert_refused(users[user], reading("runs", runs))
+        assert_refused(users[user], reading("of_dagster", runs))
     assert_refused(users["DAGSTER"], reading("loads", users["RETAIL"].url.database))
     assert_refused(users["DAGSTER"], f"GRANT SELECT ON {runs}.* TO {users['TABLEAU'].url.username}")
     for warehouse in users.values():
@@ -175,3 +175,24 @@ def test_a_password_that_is_missing_is_named_and_nothing_is_made(mysql_url):
     refused = make_users(sa.make_url(mysql_url), RETAIL_DB_PASSWORD="x", API_DB_PASSWORD="x", TABLEAU_DB_PASSWORD="x")
     assert refused.returncode != 0
     assert "DAGSTER_DB_PASSWORD: is not set" in refused.stderr
+
+
+def test_dagsters_storage_holds_what_it_notes_of_a_condition_on_many_assets(users, tmp_path, monkeypatch):
+    import dagster as dg
+
+    from retail_pipeline.defs.storage import upgrade_storage
+
+    url = users["DAGSTER"].url
+    reached = {"HOST": url.host, "PORT": str(url.port), "USER": url.username, "PASSWORD": url.password}
+    for name, value in (reached | {"DB": url.database}).items():
+        monkeypatch.setenv(f"DAGSTER_MYSQL_{name}", value)
+    shutil.copy(SCRIPT.parents[1] / "dagster.yaml", tmp_path)
+    for _ in range(2):  # it may be done again
+        upgrade_storage(tmp_path)
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        instance.run_storage.set_cursor_values({"cursor": "x" * 200_000})
+        assert len(instance.run_storage.get_cursor_values({"cursor"})["cursor"]) == 200_000
+    with users["DAGSTER"].reading() as connection:
+        columns = sa.inspect(connection).get_columns("asset_daemon_asset_evaluations")
+    types = {column["name"]: str(column["type"]) for column in columns}
+    assert types["asset_evaluation_body"].startswith("LONGTEXT")

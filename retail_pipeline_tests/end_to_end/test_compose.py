@@ -79,17 +79,14 @@ def test_a_file_that_is_posted_is_seen_in_the_marts_by_the_user_of_tableau(deplo
     runs = graphql(int(deployment.ports["3000"]), "{runsOrError{... on Runs{results{jobName status}}}}")
     finished = [run["jobName"] for run in runs["runsOrError"]["results"] if run["status"] == "SUCCESS"]
     assert finished.count("ingest") == 2  # the one that the daemon started, and the one by hand
+    assert "Data too long" not in (tmp_path / "daemon.log").read_text()
 
 
 def net_revenue(engine: sa.Engine) -> Decimal | None:
     """What the mart says of all countries and all time; None while nobody has made it."""
     query = sa.text("SELECT net_revenue FROM mart_kpis WHERE scope = 'All countries' AND period = 'all time'")
-    try:
-        with engine.connect() as connection:
-            return connection.scalar(query)
-    except sa.exc.ProgrammingError as error:
-        assert "doesn't exist" in str(error.orig)
-        return None
+    with engine.connect() as connection:
+        return connection.scalar(query) if sa.inspect(connection).has_table("mart_kpis") else None
 
 
 def wait_until(is_so, *, seconds: float) -> None:
@@ -103,6 +100,7 @@ def test_docker_compose_itself_reads_the_file():
     done = subprocess.run(["docker", "compose", "version"], capture_output=True)
     if done.returncode != 0:
         pytest.skip("docker compose isn't installed, so it wasn't asked")
-    variables = dict.fromkeys((*SECRETS, "MYSQL_ROOT_PASSWORD"), "secret")
-    done = subprocess.run(["docker", "compose", "config", "--quiet"], cwd=ROOT, env=os.environ | variables, capture_output=True)
-    assert done.returncode == 0, done.stderr
+    environment = os.environ | dict.fromkeys((*SECRETS, "MYSQL_ROOT_PASSWORD"), "secret")
+    config = ["docker", "compose", "config", "--quiet"]
+    done = subprocess.run(config, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
