@@ -224,7 +224,7 @@ def db_upgrade() -> None:
     if settings.dagster_home:
         from retail_pipeline.defs.storage import upgrade_storage
 
-        upgrade_storage(settings.dagster_home)
+        upgrade_storage(settings.dagster_folder)
     click.echo("The tables are up to date.")
 
 

@@ -102,4 +102,4 @@ class Settings(BaseSettings):
 
     @property
     def dagster_folder(self) -> Path:
-        return self.dagster_home or self.resolved_home / "dagster"
+        return self.dagster_home.expanduser().resolve() if self.dagster_home else self.resolved_home / "dagster"
