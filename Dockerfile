@@ -1,5 +1,6 @@
 # syntax=docker/dockerfile:1
-# Two images: `pipeline` for the code server, the daemon and Dagster's web server, and `api`, which is a third of it.
+# Two images: `pipeline` for the code server, the daemon and Dagster's web server, and `api` without Dagster and Great
+# Expectations.
 
 FROM python:3.13-slim-trixie AS wheel
 WORKDIR /source
