@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # Two images: `pipeline` for the code server, the daemon and Dagster's web server, and `api` without Dagster and Great
 # Expectations.
 
@@ -18,7 +17,8 @@ COPY requirements-api.txt /tmp/
 RUN pip install --no-cache-dir --requirement /tmp/requirements-api.txt
 
 FROM base AS api
-RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels pip install --no-cache-dir --no-deps /wheels/*.whl
+COPY --from=wheel /wheels /wheels
+RUN pip install --no-cache-dir --no-deps /wheels/*.whl
 USER 1000
 WORKDIR /var/lib/retail
 EXPOSE 8000
@@ -27,7 +27,8 @@ CMD ["uvicorn", "api.main:app", "--host", "0.0.0.0", "--port", "8000"]
 FROM base AS pipeline
 COPY requirements.txt /tmp/
 RUN pip install --no-cache-dir --requirement /tmp/requirements.txt
-RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels pip install --no-cache-dir --no-deps /wheels/*.whl
+COPY --from=wheel /wheels /wheels
+RUN pip install --no-cache-dir --no-deps /wheels/*.whl
 COPY dagster.yaml workspace.yaml /opt/dagster/
 USER 1000
 WORKDIR /opt/dagster
