@@ -35,13 +35,18 @@ test-databases: .venv/.installed-dev ## run the database tests alone, on the ser
 bench: .venv/.installed-dev ## measure, and write the report
 	$(BIN)/python -m benchmarks
 
-lint: .venv/.installed-dev ## check style and formatting
+lint: .venv/.installed-dev ## check style and formatting, and the files that Docker and GitHub read
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck deploy/*.sh
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # Pins that still satisfy pyproject.toml stay; delete the files first to take the newest of everything.
-requirements: $(BIN)/uv ## pin what pyproject.toml asks for in requirements.txt and requirements-dev.txt
+requirements: $(BIN)/uv ## pin what pyproject.toml asks for: for all, for the API alone, and for developers
 	$(UV_COMPILE) --output-file requirements.txt
+	$(UV_COMPILE) --overrides api/without.txt --constraints requirements.txt --output-file requirements-api.txt
 	$(UV_COMPILE) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 wheel: .venv/.created ## build a wheel in dist/

@@ -248,13 +248,38 @@ def db() -> None:
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Make the tables, or bring them to this version."""
+    """Make the tables, or bring them to this version; likewise those of the Dagster instance of RETAIL_DAGSTER_HOME."""
     from retail_pipeline.settings import Settings
     from retail_pipeline.warehouse import Warehouse
     from retail_pipeline.warehouse.migrations import upgrade
 
-    upgrade(Warehouse(Settings()))
+    settings = Settings()
+    upgrade(Warehouse(settings))
+    if settings.dagster_home:
+        from retail_pipeline.defs.storage import upgrade_storage
+
+        upgrade_storage(settings.dagster_folder)
     click.echo("The tables are up to date.")
+
+
+@db.command("grant")
+@click.argument("what", type=click.Choice(["api", "marts"]))
+@click.argument("user")
+def db_grant(what: str, user: str) -> None:
+    """Give another USER of the database's server the rights of the API, or let them read the marts alone.
+
+    The user must exist. Do it again after an upgrade, for there may be new tables.
+    """
+    from retail_pipeline.marts.catalogue import marts
+    from retail_pipeline.settings import Settings
+    from retail_pipeline.warehouse import Warehouse, rights
+
+    warehouse = Warehouse(Settings())
+    if what == "api":
+        rights.let_serve(warehouse, user)
+    else:
+        rights.let_read(warehouse, user, [mart.name for mart in marts().values() if mart.is_for_people])
+    click.echo(f"{user} has the rights {'of the API' if what == 'api' else 'to read the marts'}.")
 
 
 @main.command()

@@ -30,7 +30,7 @@ def serve_all(port: int, api_port: int) -> int:
     open_instance(settings).dispose()
     environment = os.environ | {
         "RETAIL_HOME": str(settings.resolved_home),
-        "DAGSTER_HOME": str(settings.dagster_home),
+        "DAGSTER_HOME": str(settings.dagster_folder),
         "RETAIL_DAGSTER_URL": f"http://{HOST}:{port}",
         "PYTHONSAFEPATH": "1",  # whatever lies in the current folder is no module of ours
     }

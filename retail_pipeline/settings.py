@@ -32,6 +32,20 @@ class Settings(BaseSettings):
         description="SQLAlchemy URL of the warehouse, such as `mysql+pymysql://user:password@host/retail`. "
         "Empty: SQLite under `RETAIL_HOME`.",
     )
+    database_password: SecretStr = Field(
+        default=SecretStr(""),
+        description="The password of that URL's user, where the URL names none; of any ASCII characters.",
+    )
+    dagster_home: Path | None = Field(
+        default=None,
+        description="Folder with the `dagster.yaml` of the Dagster instance on which `retail` runs its jobs. "
+        "Not set: `dagster` under `RETAIL_HOME`.",
+    )
+    tableau_server: str = Field(
+        default="",
+        description="Where Tableau finds the database's server, as `host` or `host:port`. "
+        "Empty: as `RETAIL_DATABASE_URL` says.",
+    )
     sources: Path | None = Field(
         default=None,
         description="Folder with source profiles of your own. Not set: `sources` under `RETAIL_HOME`.",
@@ -223,8 +237,8 @@ class Settings(BaseSettings):
         return self.resolved_home / "tableau"
 
     @property
-    def dagster_home(self) -> Path:
-        return self.resolved_home / "dagster"
+    def dagster_folder(self) -> Path:
+        return self.dagster_home.expanduser().resolve() if self.dagster_home else self.resolved_home / "dagster"
 
 
 def _passwords(url: str) -> Iterator[str]:

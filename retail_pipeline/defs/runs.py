@@ -61,12 +61,12 @@ class RunOutcome:
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The Dagster instance of RETAIL_HOME, made when it is first opened."""
-    settings.dagster_home.mkdir(parents=True, exist_ok=True)
-    config = settings.dagster_home / "dagster.yaml"
+    settings.dagster_folder.mkdir(parents=True, exist_ok=True)
+    config = settings.dagster_folder / "dagster.yaml"
     if not config.exists():
         config.write_text(yaml.safe_dump(INSTANCE), encoding="utf-8")
-    with file_lock(settings.dagster_home / ".lock", settings.lock_seconds):  # two that make its tables would collide
-        instance = dg.DagsterInstance.from_config(str(settings.dagster_home))
+    with file_lock(settings.dagster_folder / ".lock", settings.lock_seconds):  # two that make its tables would collide
+        instance = dg.DagsterInstance.from_config(str(settings.dagster_folder))
         instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
         if POOL not in instance.event_log_storage.get_concurrency_keys():
             # Otherwise it has no limit until runs have been waiting for it, and the first ones all start.

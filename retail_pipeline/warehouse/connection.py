@@ -52,7 +52,9 @@ class Warehouse:
         name = url.get_backend_name()
         if name not in DRIVERS:
             raise BadInput(f"RETAIL_DATABASE_URL: {name} is not supported; use mysql, mariadb or sqlite")
-        return url.set(drivername=DRIVERS[name])
+        url = url.set(drivername=DRIVERS[name])
+        password = self.settings.database_password.get_secret_value()
+        return url.set(password=password) if password and url.username and url.password is None else url
 
     @property
     def is_sqlite(self) -> bool:

@@ -166,6 +166,14 @@ def test_a_password_is_written_nowhere(shop, tmp_path):
         assert 'port="3307"' in text
 
 
+def test_tableau_is_told_where_it_finds_the_server_if_that_is_elsewhere(shop, tmp_path):
+    behind = Settings(database_url="mysql://retail@mysql/shop", tableau_server="db.example:3308")
+    with shop.reading() as connection:
+        live, *_ = write_live(Warehouse(behind), connection, tmp_path, "18.1")
+    assert 'server="db.example"' in live.read_text(encoding="utf-8")
+    assert 'port="3308"' in live.read_text(encoding="utf-8")
+
+
 def test_what_cannot_be_written_is_told_and_the_rest_is_written(shop, tmp_path, monkeypatch):
     told = list(write(shop, tmp_path / "some", "18.1"))
     assert (f"Left out: {LIVE} needs" in " ".join(told)) == shop.is_sqlite

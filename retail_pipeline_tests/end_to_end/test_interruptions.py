@@ -48,7 +48,7 @@ def test_an_ingest_that_was_killed_again_and_again_ends_as_if_undisturbed(tmp_pa
     assert retail("ingest", sample, home=home).returncode == 0
     assert tables(home) == tables(tmp_path / "calm")
 
-    with dg.DagsterInstance.from_config(str(Settings(home=home).dagster_home)) as instance:
+    with dg.DagsterInstance.from_config(str(Settings(home=home).dagster_folder)) as instance:
         assert {run.status for run in instance.get_runs()} <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
 
 

@@ -8,7 +8,7 @@ from retail_pipeline.dashboards.tableau.fields import DOUBLE, TYPES, Field, Fiel
 from retail_pipeline.dashboards.tableau.xml import element, hex_id, text
 from retail_pipeline.marts.catalogue import marts
 
-READER = "tableau_reader"
+READER = "tableau"
 """The database's user who may only read; Tableau asks for the password, which is written nowhere."""
 
 EXTRACT = "Data/Extracts/retail.hyper"

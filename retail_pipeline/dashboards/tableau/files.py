@@ -52,7 +52,8 @@ def write_live(warehouse: Warehouse, connection: sa.Connection, folder: Path, ve
     if warehouse.is_sqlite:
         raise MissingPart(f"{LIVE} needs the marts in MySQL or MariaDB; Tableau has no connection to SQLite")
     url = warehouse.url
-    live = MySQL(url.host or "localhost", url.port or 3306, url.database or "")
+    host, _, port = warehouse.settings.tableau_server.partition(":")
+    live = MySQL(host or url.host or "localhost", int(port or (not host and url.port) or 3306), url.database or "")
     found = contents(connection)
     written = {folder / LIVE: workbook(found, live, version)}
     sources = data_source_files(found.choices, live, version)
