@@ -112,14 +112,6 @@ def a_test() -> Alert:
     return _alert("test", "a test", ["This is a test: alerts arrive here."], "", [])
 
 
-def scrubbed(alert: Alert, secrets: Iterable[str]) -> Alert:
-    """The alert without passwords, whatever error they may have come in with."""
-    subject, text = alert.subject, alert.text
-    for secret in filter(None, secrets):
-        subject, text = subject.replace(secret, "***"), text.replace(secret, "***")
-    return Alert(alert.key, subject, text)
-
-
 def _alert(key: str, subject: str, said: Sequence[str], url: str, guides: Sequence[str]) -> Alert:
     where = [f"Where: {url}"] if url else []
     advice = [f"What to do: {GUIDE}#{guide}" for guide in guides]

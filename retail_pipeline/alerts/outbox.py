@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from retail_pipeline.alerts.alert import Alert
 from retail_pipeline.alerts.channels import Channel, Declined, Unanswered
+from retail_pipeline.redaction import redacted
 from retail_pipeline.warehouse.connection import file_lock
 
 KEPT_FOR = timedelta(days=30)
@@ -45,17 +46,18 @@ class Outbox:
         self._folder = folder
 
     def put(self, alert: Alert, channels: Sequence[Channel]) -> bool:
-        """Keeps an alert until each of the channels has told it; false where it is known already."""
+        """Keeps an alert, without secrets, until each of the channels has told it; false where it is known already."""
         with file_lock(self._folder / ".lock", seconds=60):
             if self._path(alert).exists():
                 return False
-            self._write(Waiting(alert, _now(), tuple(channel.name for channel in channels)))
+            told = replace(alert, subject=redacted(alert.subject), text=redacted(alert.text))
+            self._write(Waiting(told, _now(), tuple(channel.name for channel in channels)))
         return True
 
     def tell(self, channels: Sequence[Channel]) -> tuple[int, list[str]]:
         """Tells what waits, oldest first; returns how often that succeeded, and what went wrong.
 
-        A channel on which nobody answers is left in peace until the next time. Raises TimeoutError where another
+        A channel on which nobody answers is left in peace until the next time. Raises Busy where another
         process is at it.
         """
         told, problems, silent = 0, [], set()

@@ -13,7 +13,7 @@ from retail_pipeline.alerts import alert
 from retail_pipeline.alerts.channels import configured
 from retail_pipeline.alerts.outbox import Outbox
 from retail_pipeline.defs.errors import message_of
-from retail_pipeline.errors import BadInput
+from retail_pipeline.errors import BadInput, Busy, Failure
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, check_results, inbox, ledger
@@ -63,30 +63,22 @@ def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     if not channels:
         context.update_cursor(Position.read(None).written())
         return dg.SkipReason("Nobody is told: neither RETAIL_ALERT_WEBHOOK nor RETAIL_ALERT_EMAIL_TO is set.")
-    outbox, secrets = Outbox(settings.alerts_folder), secrets_of(settings)
+    outbox = Outbox(settings.alerts_folder)
     for found in (
         *_of_runs(context, settings, position),
         *_of_refused_files(settings, position),
         *_of_stale_marts(context.instance, settings, position),
     ):
-        if outbox.put(alert.scrubbed(found, secrets), channels):
+        if outbox.put(found, channels):
             context.log.info(found.subject)
     context.update_cursor(position.written())
     try:
         told, problems = outbox.tell(channels)
-    except TimeoutError:
+    except Busy:
         return dg.SkipReason("Somebody else is telling.")
     for problem in problems:
         context.log.warning(f"{problem}; it is tried again")
     return dg.SkipReason(f"{told} told{', some wait' if problems else ''}.")
-
-
-def secrets_of(settings: Settings) -> list[str]:
-    """What no alert may hold, whatever error it is made of."""
-    urls = [url for url in (settings.warehouse_url, settings.api_database_url) if url]
-    passwords = [Warehouse(settings.model_copy(update={"database_url": url})).url.password for url in urls]
-    hidden = (settings.alert_webhook, settings.smtp_password)
-    return [*(str(word) for word in passwords if word), *(secret.get_secret_value() for secret in hidden)]
 
 
 def _of_runs(context: dg.SensorEvaluationContext, settings: Settings, position: Position) -> Iterator[alert.Alert]:
@@ -98,7 +90,11 @@ def _of_runs(context: dg.SensorEvaluationContext, settings: Settings, position: 
     runs = [record.dagster_run for record in records]
     try:
         checks, held = _in_warehouse(settings, [run.run_id for run in runs])
-    except (BadInput, sa.exc.SQLAlchemyError) as error:  # then the alert says less, and this is looked at again
+    except (
+        BadInput,
+        Failure,
+        sa.exc.SQLAlchemyError,
+    ) as error:  # then the alert says less, and this is looked at again
         context.log.warning(f"The warehouse can't be read: {error}")
         checks, held = {}, {}
     else:

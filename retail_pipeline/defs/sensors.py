@@ -9,6 +9,7 @@ import dagster as dg
 
 from retail_pipeline.defs.loads import LOADS
 from retail_pipeline.defs.processes import close_abandoned_runs
+from retail_pipeline.errors import Busy
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, ledger
@@ -37,7 +38,7 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     ensure_current(warehouse)
     try:
         found = look(warehouse, SourceCatalogue(settings.sources_folder), json.loads(context.cursor or "{}"))
-    except TimeoutError:
+    except Busy:
         return dg.SkipReason("Somebody else is looking into the inbox.")
     context.update_cursor(json.dumps(found.seen))
     for name, load_id in found.landed.items():

@@ -14,7 +14,7 @@ from hashlib import sha256
 from itertools import chain, count
 from pathlib import Path
 
-from retail_pipeline.errors import BadFile, BadInput, Unreachable
+from retail_pipeline.errors import BadFile, BadInput, Unreachable, Unusable
 from retail_pipeline.intake.corrections import is_one
 from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.sources import SourceCatalogue, SourceProfile
@@ -64,7 +64,7 @@ class Look:
 def look(warehouse: Warehouse, sources: SourceCatalogue, seen: Seen) -> Look:
     """Takes in the files that are complete, as they were at the last look; their runs are anybody's to start.
 
-    Raises TimeoutError where somebody else is at it.
+    Raises Busy where somebody else is at it.
     """
     folder = warehouse.settings.inbox_folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def _look(warehouse: Warehouse, sources: SourceCatalogue, seen: Seen, folder: Pa
                 _take_in(warehouse, sources, file, found)
         except FileNotFoundError:
             continue  # somebody took it away again
-        except Unreachable:
+        except (Unreachable, Unusable):
             raise
         except Exception as error:  # one file must not keep all others back
             found.seen[file.mark] = time.time()
@@ -123,7 +123,7 @@ def _take_in(warehouse: Warehouse, sources: SourceCatalogue, file: _File, found:
     try:
         _refuse_unreadable(file.path)
         landing = land(warehouse, file.path, _profile(file, sources))
-    except Unreachable:
+    except Unusable:  # that is no fault of the file
         raise
     except BadInput as error:
         if moved := file.move(FAILED):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from retail_pipeline.errors import Busy
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import inbox, ledger
 from retail_pipeline.warehouse.inbox import Look, look
@@ -128,7 +129,7 @@ def test_many_that_look_at_once_land_each_file_once(warehouse, folder):
     def looks(_: int) -> Look:
         try:
             return look(warehouse, SourceCatalogue(), seen)
-        except TimeoutError:
+        except Busy:
             return Look()
 
     with ThreadPoolExecutor(4) as pool:
