@@ -4,6 +4,7 @@ It is what a run does in the database, by the same functions: landing, loading, 
 Expectations around it would cost ten seconds a round; `end_to_end` kills them as well.
 """
 
+import logging
 import os
 import sys
 import tempfile
@@ -136,6 +137,8 @@ def begin(work: Work, settings: Settings) -> Worker:
     try:
         with log.open("w") as errors:
             os.dup2(errors.fileno(), 2)
+            sys.stderr = errors  # pytest has put something else there
+            logging.basicConfig(stream=errors, level=logging.WARNING, force=True)
             status = _status(work, settings)
     finally:
         os._exit(status)
