@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from retail_pipeline import logs
-from retail_pipeline.errors import BadInput
+from retail_pipeline.errors import BadInput, Unreachable
 from retail_pipeline.redaction import MASK, redacted
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
@@ -109,7 +109,7 @@ def test_a_url_that_is_odd_is_refused_without_a_word_of_its_password(url):
 def test_a_password_with_odd_characters_that_can_be_told_is_used_and_not_told(password):
     warehouse = Warehouse(Settings(database_url=f"mysql://retail:{password}@127.0.0.1:1/retail"))
     with (
-        pytest.raises(BadInput, match=r"retail:\*\*\*@127.0.0.1:1/retail can't be reached") as refused,
+        pytest.raises(Unreachable, match=r"retail:\*\*\*@127.0.0.1:1/retail can't be reached") as refused,
         warehouse.reading(),
     ):
         pass
