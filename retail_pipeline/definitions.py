@@ -7,7 +7,7 @@ import dagster as dg
 from retail_pipeline import logs
 from retail_pipeline.defs.alerts import alerts
 from retail_pipeline.defs.automation import marts_follow_loads
-from retail_pipeline.defs.care import prune_job
+from retail_pipeline.defs.care import EVERY_SUNDAY, prune_job
 from retail_pipeline.defs.checks import MART_CHECKS, load_checks
 from retail_pipeline.defs.dashboards import TABLEAU_ASSETS
 from retail_pipeline.defs.loads import COUNTRIES, EXPORT_FILES, load_assets
@@ -47,7 +47,7 @@ defs = dg.Definitions(
     assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS, verified_marts, *TABLEAU_ASSETS],
     asset_checks=[load_checks, *MART_CHECKS],
     jobs=[ingest, load, refresh_marts, nightly, prune_job],
-    schedules=[EVERY_NIGHT],
+    schedules=[EVERY_NIGHT, EVERY_SUNDAY],
     sensors=[inbox, waiting_loads, abandoned_runs, marts_follow_loads(*MART_ASSETS, *TABLEAU_ASSETS), alerts],
     resources=RESOURCES,
     executor=dg.in_process_executor,
