@@ -129,6 +129,10 @@ def test_the_night_finds_a_mart_that_somebody_changed_and_a_day_that_is_missing(
     assert (kept["table_name"], kept["unexpected_rows"]) == ("mart_products", 2)
 
 
+ONCE = {"dagster/max_retries": "0"}
+"""A run that isn't tried again where its process is gone."""
+
+
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     with web_receiver() as received:
@@ -207,10 +211,10 @@ def test_where_nobody_is_to_be_told_the_sensor_says_so_and_history_stays_history
     with monkeypatch.context() as patched:
         patched.delenv("RETAIL_ALERT_WEBHOOK")
         assert "RETAIL_ALERT_WEBHOOK" in alerts.tick()
-        instance.report_run_failed(create_run_for_test(instance, job_name="load"))
+        instance.report_run_failed(create_run_for_test(instance, job_name="load", tags=ONCE))
         alerts.tick()
     alerts.tick()
-    instance.report_run_failed(create_run_for_test(instance, job_name="load"))
+    instance.report_run_failed(create_run_for_test(instance, job_name="load", tags=ONCE))
     retried = create_run_for_test(instance, job_name="load", tags={"dagster/will_retry": "true"})
     instance.report_run_failed(retried)
     alerts.tick()
