@@ -25,7 +25,7 @@ class Retail(click.Group):
 
             if (failure := told(error)) is None:
                 raise
-            click.echo(f"retail: {failure}", err=True)
+            click.echo(f"retail: {redacted(str(failure))}", err=True)
             ctx.exit(1)
 
 

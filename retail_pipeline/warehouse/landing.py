@@ -176,9 +176,10 @@ def _log_landed(load_id: str, file_name: str, profile: SourceProfile) -> None:
 def _bring_back(warehouse: Warehouse, connection: sa.Connection, entry: sa.RowMapping, file: Path) -> None:
     """Keeps a file that was pruned, now that somebody hands in the same bytes again."""
     landed = landed_file(warehouse, entry["load_id"], entry["file_name"])
-    shutil.rmtree(landed.parent, ignore_errors=True)
-    file.rename(file.with_name(landed.name))
-    os.replace(file.parent, landed.parent)
+    if file.parent.exists():  # it doesn't where this is done again, as above
+        file.replace(file.with_name(landed.name))
+        shutil.rmtree(landed.parent, ignore_errors=True)
+        os.replace(file.parent, landed.parent)
     _sync_folder(landed.parent)
     _sync_folder(warehouse.landing_folder)
     ledger.enter_pruned(connection, [entry["load_id"]], "file", None)

@@ -57,7 +57,8 @@ def test_no_secret_is_in_any_output_log_answer_or_file_whatever_fails(user, expo
     home, told = tmp_path / "shop", []
 
     def run(*arguments: str | Path, status: int, **settings: str) -> str:
-        given = {"RETAIL_DATABASE_URL": url, "RETAIL_LOG_LEVEL": "debug", "RETAIL_LOG_FORMAT": "json"} | settings
+        given = {"RETAIL_DATABASE_URL": url, "RETAIL_LOG_LEVEL": "debug", "RETAIL_LOG_FORMAT": "json"}
+        given |= {"RETAIL_RETRY_SECONDS": "1"} | settings
         done = retail(*arguments, home=home, **given)
         told.append(done.stdout + done.stderr)
         assert done.returncode == status, told[-1]
