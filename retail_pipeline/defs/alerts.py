@@ -123,11 +123,9 @@ def _in_warehouse(
     held: dict[str, list[alert.HeldBack]] = {}
     if not run_ids:
         return checks, held
-    warehouse = Warehouse(settings)
-    with warehouse.reading() as connection:
+    with Warehouse(settings) as warehouse, warehouse.reading() as connection:
         failed = check_results.failed_critically(connection, run_ids)
         loaded = ledger.loaded_by(connection, run_ids)
-    warehouse.dispose()
     for row in failed:
         error = json.loads(row["details"]).get("error", "")
         check = alert.FailedCheck(row["table_name"], row["name"], row["unexpected_rows"], error)

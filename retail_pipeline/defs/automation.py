@@ -56,14 +56,13 @@ def _refreshable(_evaluation_time: datetime, instance: dg.DagsterInstance) -> Ma
 
     One look for all marts of a tick, or some might be asked for and the others not.
     """
-    warehouse = Warehouse(Settings())
-    ensure_current(warehouse)
-    with warehouse.reading() as connection:
-        version, shown = ledger.version(connection), ledger.shown_versions(connection)
-        have_passed = not ledger.unchecked(connection)
-        is_landing = ledger.lands_since(connection, ledger.now() - RUN_COMES_WITHIN)
-        waiting_since = ledger.first_not_shown(connection)
-    warehouse.dispose()
+    with Warehouse(Settings()) as warehouse:
+        ensure_current(warehouse)
+        with warehouse.reading() as connection:
+            version, shown = ledger.version(connection), ledger.shown_versions(connection)
+            have_passed = not ledger.unchecked(connection)
+            is_landing = ledger.lands_since(connection, ledger.now() - RUN_COMES_WITHIN)
+            waiting_since = ledger.first_not_shown(connection)
     is_late = waiting_since is not None and ledger.now() - waiting_since > PATIENCE
     if not version or not have_passed or (not is_late and (is_landing or _is_loading(instance))):
         return {}

@@ -31,7 +31,7 @@ class Retail(dg.ConfigurableResource):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Retail"]:
         if context.instance is not None and context.run is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: processes.this_one()})
-        with self.warehouse.alone(), logs.about(run_id=context.run and context.run.run_id):
+        with self.warehouse, self.warehouse.alone(), logs.about(run_id=context.run and context.run.run_id):
             yield self
 
     @cached_property

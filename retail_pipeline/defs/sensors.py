@@ -34,12 +34,12 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     The cursor holds what was there at the last look, for a file that changes is still being written.
     """
     settings = Settings()
-    warehouse = Warehouse(settings)
-    ensure_current(warehouse)
-    try:
-        found = look(warehouse, SourceCatalogue(settings.sources_folder), json.loads(context.cursor or "{}"))
-    except Busy:
-        return dg.SkipReason("Somebody else is looking into the inbox.")
+    with Warehouse(settings) as warehouse:
+        ensure_current(warehouse)
+        try:
+            found = look(warehouse, SourceCatalogue(settings.sources_folder), json.loads(context.cursor or "{}"))
+        except Busy:
+            return dg.SkipReason("Somebody else is looking into the inbox.")
     context.update_cursor(json.dumps(found.seen))
     for name, load_id in found.landed.items():
         context.log.info(f"{name} landed as {load_id}")
@@ -68,14 +68,14 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 )
 def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Asks for one run for each load that waits in the landing store with nobody to start it."""
-    warehouse = Warehouse(Settings())
-    ensure_current(warehouse)
-    with warehouse.writing(lock="landing") as connection:
-        taken = ledger.take_over(connection, ABANDONED_AFTER)
-        started = {entry["load_id"]: _run_of(context.instance, entry) for entry in taken}
-        for load_id, run_id in started.items():
-            if run_id:
-                ledger.enter_run(connection, [load_id], run_id)
+    with Warehouse(Settings()) as warehouse:
+        ensure_current(warehouse)
+        with warehouse.writing(lock="landing") as connection:
+            taken = ledger.take_over(connection, ABANDONED_AFTER)
+            started = {entry["load_id"]: _run_of(context.instance, entry) for entry in taken}
+            for load_id, run_id in started.items():
+                if run_id:
+                    ledger.enter_run(connection, [load_id], run_id)
     without_run = [entry for entry in taken if not started[entry["load_id"]]]
     if not without_run:
         return dg.SkipReason("No landed file waits for a run.")

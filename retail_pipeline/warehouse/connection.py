@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from weakref import WeakSet
 
 import sqlalchemy as sa
@@ -64,11 +64,11 @@ class Warehouse:
     def engine(self) -> sa.Engine:
         if self.is_sqlite:
             return _sqlite_engine(self.url, self.settings.lock_seconds)
-        engine = _mysql_engine(self.url)
+        engine, all_opened = _mysql_engine(self.url), self._opened  # a listener that knew `self` would keep it alive
 
         @sa.event.listens_for(engine, "connect")
         def prepare(opened: Any, _record: Any) -> None:
-            self._opened.add(opened)
+            all_opened.add(opened)
             opened._read_timeout = None  # from here on a statement may take as long as it takes
 
         return engine
@@ -76,6 +76,12 @@ class Warehouse:
     def dispose(self) -> None:
         """Closes the connections that nobody uses; the next use opens new ones."""
         self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.dispose()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
