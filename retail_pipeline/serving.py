@@ -34,9 +34,11 @@ def serve_all(port: int, api_port: int) -> int:
         "RETAIL_DAGSTER_URL": f"http://{HOST}:{port}",
         "PYTHONSAFEPATH": "1",  # whatever lies in the current folder is no module of ours
     }
-    form = ["--log-format", "json"] if settings.log_format == "json" else []
+    # Unless somebody wants to know, what each sensor did every few seconds is in the web UI alone.
+    said = ["--log-level", settings.log_level or "warning"]
+    said += ["--log-format", "json"] if settings.log_format == "json" else []
     commands = [
-        ["dagster", "dev", "-m", "retail_pipeline.definitions", "-h", HOST, "-p", str(port), *form],
+        ["dagster", "dev", "-m", "retail_pipeline.definitions", "-h", HOST, "-p", str(port), *said],
         ["retail_pipeline", "api", "--host", HOST, "--port", str(api_port)],
     ]
     for taken in (port, api_port):
@@ -85,7 +87,8 @@ def _processes(commands: list[list[str]], environment: dict[str, str]) -> Iterat
     try:
         for command in commands:
             # A session each, so that whatever a process started can be stopped with it.
-            run = [sys.executable, "-m", *command]
+            # What supersedes `dagster dev`, `dg dev`, serves project folders alone, and not what a wheel installed.
+            run = [sys.executable, "-W", "ignore:Function `dev_command` is superseded", "-m", *command]
             running.append(subprocess.Popen(run, env=environment, start_new_session=True))
         yield running
     finally:
