@@ -90,12 +90,12 @@ def database_url(server_url: str, name: str) -> Iterator[str]:
         with engine.connect() as connection:
             # By default a transaction that a test left open would block DROP for a day (MariaDB) or a year (MySQL).
             connection.exec_driver_sql("SET SESSION lock_wait_timeout = 20")
-            connection.exec_driver_sql(f"DROP DATABASE {identifier}")
             # Of engines that nobody disposed of: the garbage collector takes its time, and a server lets in 151.
             left = text("SELECT id FROM information_schema.processlist WHERE db = :name")
             for number in connection.scalars(left, {"name": database}).all():
                 with suppress(DBAPIError):  # it ended by itself
                     connection.exec_driver_sql(f"KILL {number}")
+            connection.exec_driver_sql(f"DROP DATABASE {identifier}")
 
 
 def program_on_path(path: str = SEARCH_PATH) -> str | None:
