@@ -38,7 +38,8 @@ def real(data: Path, folder: Path) -> Exports:
     with lzma.open(data / "data.csv.xz") as packed, whole.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)
     with tarfile.open(data / "by_day.tar.xz") as archive:
-        archive.extractall(days, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        archive.extractall(days)
     return Exports("UCI Online Retail", whole, sorted(days.glob("*.csv")))
 
 

@@ -45,7 +45,8 @@ def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with lzma.open(Path(real, "data.csv.xz")) as packed, whole.open("wb") as file:
         shutil.copyfileobj(packed, file)
     with tarfile.open(Path(real, "by_day.tar.xz")) as archive:
-        archive.extractall(folder / "days", filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # Python before 3.11.4 has none
+        archive.extractall(folder / "days")
     return whole, sorted((folder / "days").rglob("*.csv"))
 
 

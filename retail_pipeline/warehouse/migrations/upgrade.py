@@ -58,6 +58,9 @@ def ensure_current(warehouse: Warehouse) -> None:
     a version that this one doesn't know, and where a restore was interrupted.
     """
     current, head = _revisions(warehouse)
+    if current not in (None, head) and not warehouse.is_sqlite and is_known(current):
+        with warehouse.writing():  # servers show what another process is making this moment: it has ended then
+            current, head = _revisions(warehouse)
     if current == head:
         return
     if current is None or (warehouse.is_sqlite and is_known(current)):
