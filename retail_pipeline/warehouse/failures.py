@@ -12,6 +12,9 @@ LOST = {0, 1040, 1053, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 2002, 2003, 200
 LOCKED = {1020, 1205, 1213}
 """MySQL and MariaDB: a deadlock, a lock that was waited for too long, a row that somebody else changed meanwhile."""
 
+IN_THE_MAKING = {1412, 1684}
+"""MySQL and MariaDB: a table that is looked at is being made or changed this moment."""
+
 FULL = {1021, 1026, 1114}
 """MySQL and MariaDB: no room on the disk; InnoDB says that the table is full."""
 
@@ -48,6 +51,11 @@ def told(error: BaseException) -> Failure | None:
     if _is_locked(error):
         return Failure(f"somebody else keeps the tables locked: {error.orig}. {FINISH}")
     return None
+
+
+def is_in_the_making(error: BaseException) -> bool:
+    """Whether somebody was making or changing a table at the moment when it was looked at."""
+    return isinstance(error, sa.exc.DBAPIError) and _code(error) in IN_THE_MAKING
 
 
 def is_about_the_connection(text: str) -> bool:

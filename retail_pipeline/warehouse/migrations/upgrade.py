@@ -9,9 +9,11 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.failures import is_in_the_making
 from retail_pipeline.warehouse.geography import seed_countries
 
 log = logging.getLogger(__name__)
@@ -86,6 +88,7 @@ def revision_of(warehouse: Warehouse) -> str:
     return current
 
 
+@retry(retry=retry_if_exception(is_in_the_making), wait=wait_fixed(0.2), stop=stop_after_delay(60), reraise=True)
 def _revisions(warehouse: Warehouse) -> tuple[str | None, str]:
     """The revision of a database's tables, and the one that this version needs."""
     with warehouse.reading() as connection:
