@@ -36,7 +36,7 @@ def restore_backup(path: Path, *, replace: bool) -> int:
         f"{manifest.tables['loads'].rows:,} loads, "
         f"{manifest.tables['order_lines'].rows:,} order lines, {len(manifest.files):,} files; all figures add up."
     )
-    from retail_pipeline.defs.runs import know_loads, open_instance
+    from retail_pipeline.defs.instance import know_loads, open_instance
     from retail_pipeline.ingestion import refresh_marts
 
     with open_instance(settings) as instance:

@@ -72,7 +72,8 @@ def refresh_marts(*, full: bool = False) -> int:
     if not (full or unchecked or stale(warehouse) or untested(warehouse)):
         click.echo("The marts are up to date.")
         return 0
-    from retail_pipeline.defs.runs import open_instance, run_refresh
+    from retail_pipeline.defs.instance import open_instance
+    from retail_pipeline.defs.runs import run_refresh
 
     with _working("Checking and refreshing marts"), open_instance(settings) as instance:
         outcome = run_refresh(instance, full=full)
@@ -130,7 +131,8 @@ def _run_ingest(settings: Settings, warehouse: Warehouse, pending: list[str]) ->
     with warehouse.reading() as connection:
         total = sum(entry["file_bytes"] for entry in ledger.entries(connection, pending))
     with _progress(total) as progress:
-        from retail_pipeline.defs.runs import open_instance, run_ingest
+        from retail_pipeline.defs.instance import open_instance
+        from retail_pipeline.defs.runs import run_ingest
 
         with open_instance(settings) as instance:
             outcomes = list(run_ingest(instance, warehouse, pending, progress))

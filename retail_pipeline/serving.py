@@ -25,7 +25,7 @@ def serve_all(port: int, api_port: int) -> int:
     """Serves until interrupted, or until one of the processes ends; returns the exit status."""
     settings = Settings()
     ensure_current(Warehouse(settings))
-    from retail_pipeline.defs.runs import open_instance
+    from retail_pipeline.defs.instance import open_instance
 
     open_instance(settings).dispose()
     environment = os.environ | {

@@ -6,33 +6,13 @@ from itertools import groupby
 from uuid import uuid4
 
 import dagster as dg
-import yaml
 
 from retail_pipeline.defs import processes
 from retail_pipeline.defs.errors import message_of
-from retail_pipeline.defs.processes import PROCESS_TAG, close_abandoned_runs
-from retail_pipeline.defs.resources import POOL
-from retail_pipeline.settings import Settings
+from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.connection import file_lock
 from retail_pipeline.warehouse.loading import Progress
 from retail_pipeline.warehouse.retrying import retried
-
-INSTANCE = {
-    "telemetry": {"enabled": False},
-    "nux": {"enabled": False},
-    "concurrency": {"runs": {"max_concurrent_runs": 1}, "pools": {"granularity": "run", "default_limit": 1}},
-    "run_monitoring": {"enabled": True},
-    "run_retries": {"enabled": True, "max_retries": 1, "retry_on_asset_or_op_failure": False},
-    "python_logs": {"managed_python_loggers": ["retail_pipeline"], "python_log_level": "INFO"},
-    "retention": {
-        "schedule": {"purge_after_days": 90},
-        "sensor": {"purge_after_days": {"skipped": 7, "failure": 30, "success": 90}},
-    },
-}
-"""dagster.yaml of the instance under RETAIL_HOME: nothing is sent anywhere; runs queue up, for the warehouse lets in
-one at a time, and crashed ones are tried once more; our log's lines are in each run's log too; and what sensors did is
-forgotten in time. A deployment brings its own."""
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 """The run's log is in the web UI; what matters of it is told at the end."""
@@ -57,30 +37,6 @@ class RunOutcome:
     success: bool
     checks: list[Check]
     errors: list[str]
-
-
-def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The Dagster instance of RETAIL_HOME, made when it is first opened."""
-    settings.dagster_folder.mkdir(parents=True, exist_ok=True)
-    config = settings.dagster_folder / "dagster.yaml"
-    if not config.exists():
-        config.write_text(yaml.safe_dump(INSTANCE), encoding="utf-8")
-    with file_lock(settings.dagster_folder / ".lock", settings.lock_seconds):  # two that make its tables would collide
-        instance = dg.DagsterInstance.from_config(str(settings.dagster_folder))
-        instance.get_dynamic_partitions("loads")  # the event log makes its tables when it is first read
-        if POOL not in instance.event_log_storage.get_concurrency_keys():
-            # Otherwise it has no limit until runs have been waiting for it, and the first ones all start.
-            instance.event_log_storage.initialize_concurrency_limit_to_default(POOL)
-        close_abandoned_runs(instance)
-    return instance
-
-
-def know_loads(instance: dg.DagsterInstance, warehouse: Warehouse) -> None:
-    """Makes every load of the ledger a partition, as they are where an instance saw them come."""
-    from retail_pipeline.defs.loads import LOADS
-
-    with warehouse.reading() as connection:
-        instance.add_dynamic_partitions(LOADS.name, [entry["load_id"] for entry in ledger.entries(connection)])
 
 
 def run_ingest(

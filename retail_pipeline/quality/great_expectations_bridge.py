@@ -3,9 +3,6 @@
 Great Expectations takes seconds to import, so it is imported where a check runs and nowhere else.
 """
 
-import logging
-import os
-import warnings
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +11,7 @@ from weakref import WeakKeyDictionary
 from retail_pipeline.errors import Unreachable
 from retail_pipeline.marts.catalogue import schema
 from retail_pipeline.quality.catalogue import Expectation, Suite
+from retail_pipeline.quality.importing import great_expectations
 from retail_pipeline.quality.queries import SAMPLE_ROWS, Batch, contradictions
 from retail_pipeline.quality.under_test import chosen_parts
 from retail_pipeline.redaction import redacted
@@ -79,19 +77,13 @@ def _tested(
 def _validate(
     warehouse: Warehouse, suite: Suite, load_ids: list[str], *, in_parts: bool = False
 ) -> dict[str, "ExpectationValidationResult"]:
-    gx = _great_expectations()
+    gx = great_expectations()
     expectations = expectations_of(warehouse, suite, load_ids, in_parts=in_parts)
-    source = _data_source(gx, warehouse)
-    # A table, not a query: to know a query's columns, Great Expectations fetches all of its rows.
-    asset = source.add_table_asset(suite.table)
-    try:
-        batch = asset.add_batch_definition_whole_table("all").get_batch()
-        outcome = batch.validate(
-            gx.ExpectationSuite(suite.table, expectations=expectations),
-            result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
-        )
-    finally:
-        source.delete_asset(suite.table)
+    table = _table(_data_source(gx, warehouse), suite.table)
+    outcome = table.get_batch(table.build_batch_request()).validate(
+        gx.ExpectationSuite(suite.table, expectations=expectations),
+        result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
+    )
     return {result.expectation_config.meta["name"]: result for result in outcome.results}
 
 
@@ -105,14 +97,12 @@ def _data_source(gx: Any, warehouse: Warehouse) -> Any:
     return _data_sources[warehouse]
 
 
-def _great_expectations() -> Any:
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=DeprecationWarning)  # its own, about its own imports
-        import great_expectations
-        import great_expectations.expectations
-    return great_expectations
+def _table(source: Any, name: str) -> Any:
+    """A table of a data source, kept: each that is added makes Great Expectations write out its configuration.
+
+    A table, not a query: to know a query's columns, Great Expectations fetches all of its rows.
+    """
+    return source.get_asset(name) if name in source.get_asset_names() else source.add_table_asset(name)
 
 
 def expectations_of(warehouse: Warehouse, suite: Suite, load_ids: list[str], *, in_parts: bool = False) -> list[Any]:
@@ -120,7 +110,7 @@ def expectations_of(warehouse: Warehouse, suite: Suite, load_ids: list[str], *, 
 
     With `in_parts` they look at the chosen parts of a mart, as far as they can be tested by parts.
     """
-    gx = _great_expectations()
+    gx = great_expectations()
     return [
         _built(gx, expectation, suite, warehouse, load_ids, suite.parts_of(expectation) if in_parts else ())
         for expectation in suite.expectations

@@ -58,7 +58,7 @@ def dagster(warehouse: Warehouse, code_server: int) -> Iterator[httpx.Client]:
     from dagster._core.workspace.load_target import GrpcServerTarget
     from dagster_webserver.app import create_app_from_workspace_process_context
 
-    from retail_pipeline.defs.runs import open_instance
+    from retail_pipeline.defs.instance import open_instance
 
     target = GrpcServerTarget(host="127.0.0.1", port=code_server, socket=None, location_name="retail_pipeline")
     wait_for(lambda: socket.create_connection(("127.0.0.1", code_server)).close())

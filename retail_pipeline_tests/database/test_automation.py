@@ -12,7 +12,8 @@ from dagster._core.test_utils import create_run_for_test
 
 from retail_pipeline.definitions import defs
 from retail_pipeline.defs.automation import PATIENCE, RUN_COMES_WITHIN
-from retail_pipeline.defs.runs import open_instance, run_ingest, run_refresh
+from retail_pipeline.defs.instance import open_instance
+from retail_pipeline.defs.runs import run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.warehouse import Warehouse, check_results, ledger

@@ -7,8 +7,9 @@ import pytest
 import sqlalchemy as sa
 
 from retail_pipeline import ingestion, reports
+from retail_pipeline.defs.instance import open_instance
 from retail_pipeline.defs.loads import LOADS
-from retail_pipeline.defs.runs import RunOutcome, open_instance, run_ingest, run_refresh
+from retail_pipeline.defs.runs import RunOutcome, run_ingest, run_refresh
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh, stale
 from retail_pipeline.quality.catalogue import suites

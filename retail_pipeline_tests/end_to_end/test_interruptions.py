@@ -13,8 +13,8 @@ import pytest
 
 from retail_pipeline.definitions import defs
 from retail_pipeline.defs import processes
+from retail_pipeline.defs.instance import open_instance
 from retail_pipeline.defs.processes import PROCESS_TAG, UNFINISHED
-from retail_pipeline.defs.runs import open_instance
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.settings import Settings
 from retail_pipeline_tests.end_to_end.commands import environment, retail

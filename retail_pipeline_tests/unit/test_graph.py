@@ -8,9 +8,9 @@ import pytest
 
 from retail_pipeline.dashboards.description import dashboard_marts
 from retail_pipeline.definitions import defs
+from retail_pipeline.defs.instance import open_instance
 from retail_pipeline.defs.marts import CHANGES_WITH
 from retail_pipeline.defs.resources import POOL
-from retail_pipeline.defs.runs import open_instance
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.quality.catalogue import suites
