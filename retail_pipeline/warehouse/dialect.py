@@ -37,6 +37,9 @@ def translate(query: exp.Query, dialect: str, schema: MappingSchema) -> str:
     for computed in list(typed.find_all(exp.Add, exp.Sub)):
         if computed.is_type(exp.DType.DECIMAL) and not isinstance(_around(computed), _ARITHMETIC):
             computed.replace(exp.func("ROUND", computed.copy(), exp.Literal.number(SCALE)))
+    for join in typed.find_all(exp.Join):
+        if join.kind == "STRAIGHT_JOIN":  # SQLite has another word for it
+            join.set("kind", "CROSS")
     return typed.transform(_exact_on_sqlite, copy=False).sql("sqlite", copy=False)
 
 

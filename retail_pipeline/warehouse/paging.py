@@ -42,7 +42,7 @@ class LineFilter:
         if self.invoice_no:
             return "ix_order_lines_invoice"
         if self.customer_id:
-            return "ix_order_lines_customer_product"
+            return "ix_order_lines_customer"
         return "ix_order_lines_product" if self.product_code else "ix_order_lines_day"
 
 
