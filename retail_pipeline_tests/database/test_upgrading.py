@@ -103,7 +103,7 @@ def test_an_upgraded_database_has_all_that_it_had_and_goes_on_as_if_it_had_alway
     assert missing_upgrade(released) is None
     with released.reading() as connection:
         (february,) = ledger.waiting(connection)
-        assert correcting.waiting(connection) == []
+        assert ledger.to_be_corrected(connection) == {}
     load(released, february, ONLINE_RETAIL)
     refresh_all(released)
     assert stale(released) == []
