@@ -97,6 +97,7 @@ CORPUS: dict[str, bytes | Callable[[Path], bytes]] = {
     "two encodings": with_row(*GOOD[0][:2], "É", *GOOD[0][3:]) + b"1,A,CAF\xc9,1,12/1/2010 8:26,1,,UK\r\n",
     "utf-16": csv_text([HEADER, *GOOD]).encode("utf-16"),
     "utf-16 without a mark": csv_text([HEADER, *GOOD]).encode("utf-16-le"),
+    "utf-16 cut short in a character": csv_text([HEADER]).strip().encode("utf-16")[:-1],
     "byte order mark in the middle": PLAIN + b"\xef\xbb\xbf" + PLAIN,
     "two files in one": PLAIN + PLAIN,
     "ragged rows": csv_text([HEADER, *GOOD[:3], ["1", "A"], [*GOOD[4], "x", "y"], [""], GOOD[5]]).encode(),

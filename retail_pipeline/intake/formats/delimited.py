@@ -92,6 +92,9 @@ class DelimitedText:
         except csv.Error as error:
             name = self._content.path.name
             raise BadFile(name, f"the header is not readable as CSV: {error}", line=line) from error
+        except UnicodeDecodeError as error:  # recognition reads it before the whole file is looked at
+            name, problem = self._content.path.name, f"the header is not readable as {self._encoding}"
+            raise BadFile(name, f"{problem} ({error.reason}): it was cut short; export it again", line=line) from error
         raise BadFile(self._content.path.name, "no header line: the file is blank")
 
     def _take(self, batch_rows: int) -> list[list[str]]:
