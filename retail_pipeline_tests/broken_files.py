@@ -82,6 +82,14 @@ def zipped(content: bytes) -> bytes:
     return file.getvalue()
 
 
+def zipped_without_a_name(content: bytes) -> bytes:
+    """As `zipped`, with the bytes of the name told as an extra field."""
+    data = bytearray(zipped(content).replace(b"sales.csv", b"-" * 9))
+    for lengths in (26, data.index(b"PK\1\2") + 28):  # of the name and of the extra field, in both headers
+        data[lengths : lengths + 4] = b"\0\0\x09\0"
+    return bytes(data).replace(b"-" * 9, b"\xfe\xca\x05\0-----")
+
+
 PLAIN = as_text()
 LONG = "x" * (1 << 20)
 
@@ -162,6 +170,7 @@ CORPUS: dict[str, bytes | Callable[[Path], bytes]] = {
     "xz": lzma.compress(PLAIN),
     "zip": zipped(PLAIN),
     "zip of a workbook": zipped(workbook()),
+    "zip of a file without a name": zipped_without_a_name(PLAIN),
     "zip cut short": zipped(PLAIN)[:-60],
     "zip of nothing": zipped(b""),
 }

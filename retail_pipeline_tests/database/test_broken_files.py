@@ -18,7 +18,18 @@ pytestmark = pytest.mark.database
 WHOLE = {
     *("good", "header only", "latin-1", "utf-16", "stray quote", "embedded line feeds", "lone carriage return"),
     *("carriage returns only", "other line ends", "control characters", "formulas"),
-    *("gzip", "xz", "zip", "workbook", "zip of a workbook", "old workbook", "parquet", "json", "ndjson"),
+    *(
+        "gzip",
+        "xz",
+        "zip",
+        "workbook",
+        "zip of a workbook",
+        "zip of a file without a name",
+        "old workbook",
+        "parquet",
+        "json",
+        "ndjson",
+    ),
 }
 """Those that hold nothing but order lines, for all that is odd about them."""
 
