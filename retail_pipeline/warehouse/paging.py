@@ -43,7 +43,9 @@ class LineFilter:
             return "ix_order_lines_invoice"
         if self.customer_id:
             return "ix_order_lines_customer_product"
-        return "ix_order_lines_product" if self.product_code else "ix_order_lines_day"
+        if self.product_code:
+            return "ix_order_lines_product"
+        return "ix_order_lines_country" if self.country else "ix_order_lines_day"
 
 
 Key = Sequence[Any]
