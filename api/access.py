@@ -22,27 +22,29 @@ from retail_pipeline.warehouse.api_keys import ApiKey
 KEYS_SECONDS = 5
 """How long keys are remembered: a key that was revoked may be used for as long as that."""
 
+THIS_MACHINE = "this machine, without a key"
+
 bearer = HTTPBearer(auto_error=False, description="A key that `retail keys create` made.")
 
 
 class Gate:
     """Lets requests in, or refuses them."""
 
-    def __init__(self, warehouse: Warehouse):
-        self._warehouse = warehouse
+    def __init__(self, warehouse: Warehouse, clock: Callable[[], float] = time.monotonic):
+        self._warehouse, self._clock = warehouse, clock
         self._limit = RateLimitItemPerMinute(warehouse.settings.requests_per_minute)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._keys: dict[str, ApiKey] = {}
-        self._keys_until = 0.0
+        self._keys_until = clock()
 
-    async def admit(self, request: HTTPConnection, scope: str) -> None:
-        """Raises Refused unless the request may do what the scope says."""
-        if time.monotonic() > self._keys_until:
+    async def admit(self, request: HTTPConnection, scope: str) -> str:
+        """Whose request it is, by the name of the key. Raises Refused unless it may do what the scope says."""
+        if (now := self._clock()) >= self._keys_until:  # the time before the keys are read, however long that takes
             self._keys = await run_in_threadpool(self._read_keys)
-            self._keys_until = time.monotonic() + KEYS_SECONDS
+            self._keys_until = now + KEYS_SECONDS
         if not self._keys:
             _refuse_strangers(request)
-            return
+            return THIS_MACHINE
         key = api_keys.matching(self._keys, _presented(request))
         if key is None:
             raise Refused(401, "this needs a valid key", {"WWW-Authenticate": 'Bearer, Basic realm="retail"'})
@@ -53,6 +55,7 @@ class Gate:
             raise Refused(
                 429, f"more than {self._limit.amount} requests a minute", {"Retry-After": str(max(1, round(again)))}
             )
+        return key.name
 
     def _read_keys(self) -> dict[str, ApiKey]:
         with self._warehouse.reading() as connection:
@@ -60,10 +63,10 @@ class Gate:
 
 
 def may(scope: str) -> Callable:
-    """A dependency that lets in who may do what a scope says."""
+    """A dependency that lets in who may do what a scope says; `request.state.sender` is then whose request it is."""
 
     async def admitted(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)]) -> None:
-        await request.app.state.gate.admit(request, scope)
+        request.state.sender = await request.app.state.gate.admit(request, scope)
 
     return Depends(admitted)
 

@@ -1,7 +1,7 @@
 """POST /ingest and GET /ingest/{load_id}: a file is handed in, and what becomes of it."""
 
 import json
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -18,6 +18,10 @@ from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.exact import exact_sum
 from retail_pipeline.warehouse.tables import quarantined_lines
 
+if TYPE_CHECKING:
+    from retail_pipeline.warehouse.correcting import Correction
+    from retail_pipeline.warehouse.landing import Landing
+
 router = APIRouter(tags=["ingest"])
 
 Status = Literal["landed", "waiting", "running", "loaded", "failed", "reverted"]
@@ -31,6 +35,14 @@ class Accepted(BaseModel):
     run_id: str | None = Field(description="Dagster's run that loads it.")
     follow: str = Field(description="Where to ask what became of it.", examples=["/ingest/orders-6d1c93f2a0b4"])
     run_url: str | None = Field(description="The run in Dagster's web UI.")
+
+
+class Corrected(BaseModel):
+    """What a file of corrections changed: its loads are run again, and may be followed one by one."""
+
+    loads: list[Accepted]
+    rows_corrected: dict[str, int] = Field(description="By load.", examples=[{"orders-6d1c93f2a0b4": 4}])
+    rows_unchanged: int = Field(description="Rows that are as they were.")
 
 
 class Check(BaseModel):
@@ -100,9 +112,12 @@ _BODY = {
 @router.post(
     "/ingest",
     status_code=202,
-    response_model=Accepted,
+    response_model=Accepted | Corrected,
     responses={
-        200: {"model": Accepted, "description": "The same bytes had been handed in before; nothing was started."},
+        200: {
+            "model": Accepted | Corrected,
+            "description": "The same had been handed in before; nothing was started.",
+        },
         **problems.declared(401, 403, 413, 415, 422, 429, 503),
     },
     dependencies=[may("ingest")],
@@ -112,15 +127,15 @@ async def ingest(request: Request, warehouse: WarehouseDep, dagster: DagsterDep)
     """Hand in an export file: it is kept, byte for byte, and a run is started that loads and checks it.
 
     The answer comes when the file is safe on disk. Where Dagster can't be reached, the status is `waiting`.
+    A file of corrections (`retail quarantine LOAD_ID --output FILE`, corrected) is noted under the name of the key, and
+    its loads are run again.
     """
     from retail_pipeline.warehouse.landing import arriving  # takes pandas along, which takes a second to import
 
     with arriving(warehouse) as folder:
         received = await upload.receive(request, folder, warehouse.settings.upload_bytes)
-        landing = await to_thread.run_sync(_land, warehouse, received)
-    if landing.is_new:
-        await to_thread.run_sync(_start, warehouse, dagster, landing.load_id)
-    return await to_thread.run_sync(_accepted, warehouse, dagster, landing.load_id, 202 if landing.is_new else 200)
+        taken = await to_thread.run_sync(_take_in, warehouse, received, request.state.sender)
+    return await to_thread.run_sync(_answered, warehouse, dagster, taken)
 
 
 @router.get(
@@ -133,14 +148,17 @@ def follow(load_id: str, warehouse: WarehouseDep, dagster: DagsterDep) -> Respon
     """What became of a file: its row in the ledger, what the checks found, and what is held back and why."""
     with warehouse.reading() as connection:
         entry = ledger.entry(connection, load_id)
+        is_corrected = load_id in ledger.to_be_corrected(connection)
         checks = check_results.of_run(connection, entry["checked_by"]) if entry["checked_by"] else []
         held = _held_back(connection, load_id)
         not_shown = ledger.first_not_shown(connection)
     return answer(
         {
             "load_id": load_id,
-            "status": _status(entry, dagster),
-            "in_marts": entry["status"] == "loaded" and (not_shown is None or entry["loaded_at"] < not_shown),
+            "status": _status(entry, dagster, is_corrected=is_corrected),
+            "in_marts": entry["status"] == "loaded"
+            and not is_corrected
+            and (not_shown is None or entry["loaded_at"] < not_shown),
             "ledger": dict(entry),
             "checks": [
                 {name: row[name] for name in ("asset", "name", "severity", "passed", "unexpected_rows")}
@@ -153,14 +171,40 @@ def follow(load_id: str, warehouse: WarehouseDep, dagster: DagsterDep) -> Respon
     )
 
 
-def _land(warehouse: Warehouse, received: upload.Upload) -> Any:
+def _take_in(warehouse: Warehouse, received: upload.Upload, sender: str) -> "Landing | Correction":
+    """Lands a file, or notes what the sender corrected."""
+    from retail_pipeline.intake.corrections import is_one
     from retail_pipeline.intake.recognition import recognise
     from retail_pipeline.sources import SourceCatalogue
+    from retail_pipeline.warehouse import correcting
     from retail_pipeline.warehouse.landing import land_arrived
 
     sources = SourceCatalogue(warehouse.settings.sources_folder)
+    if is_one(received.file):
+        return correcting.take_in(warehouse, received.file, sources, sender)
     profile = sources.get(received.source) if received.source else recognise(received.file, sources)
     return land_arrived(warehouse, received.file, profile)
+
+
+def _answered(warehouse: Warehouse, dagster: Dagster, taken: "Landing | Correction") -> Response:
+    """Starts the runs of what is new, and says so."""
+    from retail_pipeline.warehouse.landing import Landing
+
+    if isinstance(taken, Landing):
+        if taken.is_new:
+            _start(warehouse, dagster, taken.load_id)
+        accepted = _accepted(warehouse, dagster, taken.load_id)
+        response = answer(accepted.model_dump(), 202 if taken.is_new else 200)
+        response.headers["Location"] = accepted.follow
+        return response
+    for load_id in taken.rows_by_load:
+        _start(warehouse, dagster, load_id)
+    corrected = Corrected(
+        loads=[_accepted(warehouse, dagster, load_id) for load_id in taken.rows_by_load],
+        rows_corrected=taken.rows_by_load,
+        rows_unchanged=taken.rows_unchanged,
+    )
+    return answer(corrected.model_dump(), 202 if taken.rows_by_load else 200)
 
 
 def _start(warehouse: Warehouse, dagster: Dagster, load_id: str) -> None:
@@ -180,24 +224,22 @@ def _start(warehouse: Warehouse, dagster: Dagster, load_id: str) -> None:
             ledger.enter_run(connection, [load_id], run_id)
 
 
-def _accepted(warehouse: Warehouse, dagster: Dagster, load_id: str, http_status: int) -> Response:
+def _accepted(warehouse: Warehouse, dagster: Dagster, load_id: str) -> Accepted:
     with warehouse.reading() as connection:
         entry = ledger.entry(connection, load_id)
-    accepted = Accepted(
+        is_corrected = load_id in ledger.to_be_corrected(connection)
+    return Accepted(
         load_id=load_id,
-        status=_status(entry, dagster),
+        status=_status(entry, dagster, is_corrected=is_corrected),
         run_id=entry["run_id"],
         follow=f"/ingest/{quote(load_id)}",
         run_url=_run_url(warehouse, entry["run_id"]),
     )
-    response = answer(accepted.model_dump(), http_status)
-    response.headers["Location"] = accepted.follow
-    return response
 
 
-def _status(entry: sa.RowMapping, dagster: Dagster) -> Status:
-    """The ledger's status, and of a load that isn't in the tables yet, what its run says."""
-    if entry["status"] != "landed":
+def _status(entry: sa.RowMapping, dagster: Dagster, *, is_corrected: bool) -> Status:
+    """The ledger's status; of a load that isn't in the tables yet, or not as it was corrected, what its run says."""
+    if entry["status"] != "landed" and not is_corrected:
         return entry["status"]
     if entry["run_id"] is None:
         return "landed" if entry["requested_at"] else "waiting"

@@ -6,17 +6,20 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import formats, problems
+from api import cursors, formats, problems
 from api.access import may
 from api.formats import Format
 from api.json import answer
 from api.state import WarehouseDep
 from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.paging import rows_beyond
 from retail_pipeline.warehouse.tables import quarantined_lines
 
 router = APIRouter(tags=["read"], dependencies=[may("read")])
 
 MOST_ROWS = 10_000
+
+KEY = ("load_id", "line_no")
 
 
 class Wanted(BaseModel):
@@ -26,8 +29,8 @@ class Wanted(BaseModel):
 
     load_id: str | None = Field(None, description="The load that they came with; all loads if left out.")
     reason: str | None = Field(None, description="A reason's code.", examples=["quantity_not_a_number"])
-    limit: int = Field(1000, ge=1, le=MOST_ROWS, description="Rows of an answer in JSON.")
-    offset: int = Field(0, ge=0, le=2**31, description="Rows to leave out at the beginning, in JSON.")
+    limit: int = Field(1000, ge=1, le=MOST_ROWS, description="Rows of a page of JSON.")
+    cursor: str | None = Field(None, description="Where a page begins: taken from `next` of the page before it.")
     format: Format | None = Field(None, description="Instead of `Accept`.")
 
 
@@ -44,9 +47,10 @@ class HeldRow(BaseModel):
 
 
 class HeldRows(BaseModel):
-    """Rows in the order of their files."""
+    """A page of rows, by load and line, and the path of the next one."""
 
     items: list[HeldRow]
+    next: str | None
 
 
 @router.get(
@@ -60,20 +64,21 @@ class HeldRows(BaseModel):
 def quarantine(request: Request, warehouse: WarehouseDep, wanted: Annotated[Wanted, Query()]) -> Response:
     """Rows that are held back, as the file says them; CSV is safe to open in a spreadsheet."""
     query = _query(wanted)
-    form = formats.wanted(request, wanted.format)
+    form, after = formats.wanted(request, wanted.format), cursors.key_in(wanted.cursor, KEY)
     with warehouse.reading() as connection:
         if wanted.load_id:
             ledger.entry(connection, wanted.load_id)
         if form == "json":
-            rows = connection.execute(query.limit(wanted.limit).offset(wanted.offset)).mappings()
-            return answer({"items": [dict(row) for row in rows]})
+            columns = [quarantined_lines.c[name] for name in KEY]
+            items = [row._asdict() for row in rows_beyond(connection, query, columns, after, wanted.limit)]
+            return answer({"items": items, "next": cursors.next_page(request, wanted, KEY, items, wanted.limit)})
     from retail_pipeline.warehouse.streaming import batches, schema
 
     return formats.stream(batches(warehouse, query), schema(query), form, "quarantine")
 
 
 def _query(wanted: Wanted) -> sa.Select:
-    query = sa.select(quarantined_lines).order_by(quarantined_lines.c.load_id, quarantined_lines.c.line_no)
+    query = sa.select(quarantined_lines).order_by(*(quarantined_lines.c[name] for name in KEY))
     if wanted.load_id:
         query = query.where(quarantined_lines.c.load_id == wanted.load_id)
     if wanted.reason:

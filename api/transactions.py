@@ -1,19 +1,15 @@
 """GET /transactions: order lines, page by page as JSON, or all of them at once in other formats."""
 
-import base64
-import json
 from datetime import date
-from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from api import formats, problems
+from api import cursors, formats, problems
 from api.access import may
 from api.formats import Format
 from api.json import answer
-from api.problems import Refused
 from api.state import WarehouseDep
 from retail_pipeline.warehouse.paging import LineFilter, lines, page
 
@@ -94,42 +90,7 @@ def transactions(request: Request, warehouse: WarehouseDep, filters: Annotated[F
         with warehouse.reading() as connection:
             query = lines(connection, chosen)
         return formats.stream(batches(warehouse, query), schema(query), form, "transactions")
-    after = _key(filters.cursor, chosen) if filters.cursor else None
+    after = cursors.key_in(filters.cursor, chosen.key)
     with warehouse.reading() as connection:
         items = page(connection, chosen, after, filters.limit)
-    following = None
-    if len(items) == filters.limit:
-        cursor = cursor_of(tuple(items[-1][name] for name in chosen.key))
-        stated = filters.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True)
-        following = f"{request.url.path}?{urlencode(stated | {'cursor': cursor})}"
-    return answer({"items": items, "next": following})
-
-
-def cursor_of(key: tuple[Any, ...]) -> str:
-    """The cursor of the page behind a line with this key."""
-    content = json.dumps(key, default=str, separators=(",", ":"))
-    return base64.urlsafe_b64encode(content.encode()).decode().rstrip("=")
-
-
-def _key(cursor: str, chosen: LineFilter) -> tuple[Any, ...]:
-    """The key in a cursor; it must be one of the same filters' order."""
-    try:
-        values = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
-        return tuple(_KEY_TYPES[name](value) for name, value in zip(chosen.key, values, strict=True))
-    except (ValueError, TypeError, KeyError) as error:
-        raise Refused(422, f"cursor: {cursor!r} is none that these filters gave") from error
-
-
-def _line_no(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 2**31:
-        raise ValueError(value)
-    return value
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
-
-
-_KEY_TYPES = {"invoice_date": date.fromisoformat, "load_id": _text, "line_no": _line_no}
+    return answer({"items": items, "next": cursors.next_page(request, filters, chosen.key, items, filters.limit)})

@@ -42,7 +42,7 @@ def ingest_files(files: Sequence[Path], source: str | None = None, by: str | Non
     ensure_current(warehouse)
     landed, problems = _land(warehouse, files, source, by or getpass.getuser())
     with warehouse.reading() as connection:
-        corrected = correcting.waiting(connection)
+        corrected = ledger.to_be_corrected(connection)
         entries = ledger.entries(connection, landed if files else [*ledger.waiting(connection), *corrected])
         unchecked = ledger.unchecked(connection)
     pending = [entry["load_id"] for entry in entries if entry["status"] != "loaded" or entry["load_id"] in corrected]

@@ -82,6 +82,14 @@ def zipped(content: bytes) -> bytes:
     return file.getvalue()
 
 
+def zipped_without_a_name(content: bytes) -> bytes:
+    """As `zipped`, with the bytes of the name told as an extra field."""
+    data = bytearray(zipped(content).replace(b"sales.csv", b"-" * 9))
+    for lengths in (26, data.index(b"PK\1\2") + 28):  # of the name and of the extra field, in both headers
+        data[lengths : lengths + 4] = b"\0\0\x09\0"
+    return bytes(data).replace(b"-" * 9, b"\xfe\xca\x05\0-----")
+
+
 PLAIN = as_text()
 LONG = "x" * (1 << 20)
 
@@ -97,6 +105,7 @@ CORPUS: dict[str, bytes | Callable[[Path], bytes]] = {
     "two encodings": with_row(*GOOD[0][:2], "É", *GOOD[0][3:]) + b"1,A,CAF\xc9,1,12/1/2010 8:26,1,,UK\r\n",
     "utf-16": csv_text([HEADER, *GOOD]).encode("utf-16"),
     "utf-16 without a mark": csv_text([HEADER, *GOOD]).encode("utf-16-le"),
+    "utf-16 cut short in a character": csv_text([HEADER]).strip().encode("utf-16")[:-1],
     "byte order mark in the middle": PLAIN + b"\xef\xbb\xbf" + PLAIN,
     "two files in one": PLAIN + PLAIN,
     "ragged rows": csv_text([HEADER, *GOOD[:3], ["1", "A"], [*GOOD[4], "x", "y"], [""], GOOD[5]]).encode(),
@@ -161,6 +170,7 @@ CORPUS: dict[str, bytes | Callable[[Path], bytes]] = {
     "xz": lzma.compress(PLAIN),
     "zip": zipped(PLAIN),
     "zip of a workbook": zipped(workbook()),
+    "zip of a file without a name": zipped_without_a_name(PLAIN),
     "zip cut short": zipped(PLAIN)[:-60],
     "zip of nothing": zipped(b""),
 }

@@ -1,6 +1,6 @@
 """The page behind nine tenths of all order lines, against the first one."""
 
-from api.transactions import cursor_of
+from api.cursors import cursor_of
 from benchmarks import serving
 from benchmarks.bench import Bench, Shop
 from benchmarks.comparison import Comparison, Side

@@ -1,9 +1,7 @@
 """The sensors that take files out of the inbox, start the runs of files which landed, and end abandoned runs."""
 
 import json
-from collections.abc import Mapping
-from datetime import UTC, timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -64,15 +62,18 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     job_name="load",
     minimum_interval_seconds=EVERY_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts the run of each file that came through the inbox, or landed while Dagster couldn't be reached.",
+    description="Starts the run of each file that came through the inbox or landed while Dagster couldn't be reached, "
+    "and of each load that was corrected then.",
 )
 def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Asks for one run for each load that waits in the landing store with nobody to start it."""
     with Warehouse(Settings()) as warehouse:
         ensure_current(warehouse)
         with warehouse.writing(lock="landing") as connection:
+            corrected = ledger.to_be_corrected(connection)
             taken = ledger.take_over(connection, ABANDONED_AFTER)
-            started = {entry["load_id"]: _run_of(context.instance, entry) for entry in taken}
+            since = {entry["load_id"]: corrected.get(entry["load_id"], entry["landed_at"]) for entry in taken}
+            started = {load_id: _run_of(context.instance, load_id, moment) for load_id, moment in since.items()}
             for load_id, run_id in started.items():
                 if run_id:
                     ledger.enter_run(connection, [load_id], run_id)
@@ -81,8 +82,11 @@ def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.S
         return dg.SkipReason("No landed file waits for a run.")
     return dg.SensorResult(
         run_requests=[
-            # A load that was reverted and landed again has another landing_no, and is run again.
-            dg.RunRequest(partition_key=entry["load_id"], run_key=f"{entry['load_id']}/{entry['landing_no']}")
+            # A load that was reverted and landed again has another landing_no, and is run again; so is a corrected one.
+            dg.RunRequest(
+                partition_key=entry["load_id"],
+                run_key=f"{entry['load_id']}/{entry['landing_no']}/{since[entry['load_id']]:%Y%m%dT%H%M%S.%f}",
+            )
             for entry in without_run
         ],
         dynamic_partitions_requests=[LOADS.build_add_request([entry["load_id"] for entry in without_run])],
@@ -100,9 +104,7 @@ def abandoned_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     return dg.SkipReason("Runs whose process is gone are told as failed.")
 
 
-def _run_of(instance: dg.DagsterInstance, entry: Mapping[str, Any]) -> str | None:
+def _run_of(instance: dg.DagsterInstance, load_id: str, since: datetime) -> str | None:
     """The run that loads it, or tried: whoever launched it may have been killed before the ledger said so."""
-    filters = dg.RunsFilter(
-        tags={"dagster/partition": entry["load_id"]}, created_after=entry["landed_at"].replace(tzinfo=UTC)
-    )
+    filters = dg.RunsFilter(tags={"dagster/partition": load_id}, created_after=since.replace(tzinfo=UTC))
     return next((run.run_id for run in instance.get_runs(filters=filters, limit=1)), None)

@@ -27,6 +27,9 @@ PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 LONGEST_CELL = 32_767
 """Characters that a cell of Excel takes."""
 
+MOST_ROWS = 250_000
+"""Rows of a file of corrections, which is held in memory: where more are wrong, the profile is."""
+
 
 @dataclass(frozen=True)
 class CorrectedRow:
@@ -126,6 +129,8 @@ def read(path: Path) -> list[CorrectedRow]:
                     earlier = found[key].file_line
                     raise BadFile(path.name, f"row {row.line_no} is in line {earlier} already", line=int(line))
                 found[key] = row
+            if len(found) > MOST_ROWS:
+                raise BadFile(path.name, f"more than {MOST_ROWS:,} rows; hand them in in several files")
     return list(found.values())
 
 

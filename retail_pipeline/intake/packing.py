@@ -104,7 +104,9 @@ def _is_workbook(archive: zipfile.ZipFile) -> bool:
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> BinaryIO:
     members = [
-        member for member in archive.infolist() if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        member
+        for member in archive.infolist()
+        if not member.filename.endswith("/") and not member.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1:
         names = ", ".join(member.filename for member in members[:5])

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from retail_pipeline.errors import BadFile
-from retail_pipeline.intake.formats import Rows, Table, open_table
+from retail_pipeline.intake.formats import open_table
+from retail_pipeline.intake.formats.table import Rows, Table
 from retail_pipeline.intake.lookups import LookedUp, looked_up
 from retail_pipeline.sources import FURTHER_COLUMNS, RAW_COLUMNS, Layout, SourceProfile
 

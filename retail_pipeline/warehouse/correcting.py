@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadFile, BadInput
+from retail_pipeline.errors import BadFile, BadInput, NotFound
 from retail_pipeline.intake import corrections as files
 from retail_pipeline.intake.inspection import safe_file_name
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue, SourceProfile
@@ -69,11 +69,11 @@ def hand_out(warehouse: Warehouse, load_id: str, sources: SourceCatalogue, path:
 def take_in(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str) -> Correction:
     """Notes what a file of corrections changes, with who said it; each load has to be loaded again for it to count.
 
-    All of it or nothing: raises BadFile where a row was never in quarantine.
+    All of it or nothing: raises BadFile where a row was never in quarantine. Who calls undertakes to start the runs.
     """
     rows = files.read(path)
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     by_load: dict[str, list[files.CorrectedRow]] = defaultdict(list)
     for row in rows:
         by_load[row.load_id].append(row)
@@ -82,9 +82,7 @@ def take_in(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str)
     with warehouse.writing() as connection:
         number = (connection.scalar(sa.select(sa.func.max(corrections.c.correction_no))) or 0) + 1
         for load_id, corrected in by_load.items():
-            entry = ledger.entry(connection, load_id)
-            if entry["status"] != "loaded":
-                raise BadInput(f"{path.name}: {load_id} isn't in the tables: it is {entry['status']}")
+            entry = _entry(connection, path.name, corrected[0])
             _refuse_pruned(warehouse, entry)
             found = _changes(connection, path.name, corrected, sources.get(entry["source"]))
             changed[load_id] = len({line_no for line_no, *_ in found})
@@ -99,6 +97,7 @@ def take_in(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str)
         if changes:
             _keep(warehouse, path, sha256)
             connection.execute(sa.insert(corrections), changes)
+            ledger.enter_to_be_corrected(connection, {change["load_id"] for change in changes})
     return Correction(
         {load_id: count for load_id, count in changed.items() if count}, len(rows) - sum(changed.values())
     )
@@ -143,10 +142,15 @@ def enter_applied(connection: sa.Connection, load_id: str) -> None:
     connection.execute(sa.update(corrections).where(*pending).values(is_applied=True))
 
 
-def waiting(connection: sa.Connection) -> list[str]:
-    """Loads with corrections that they weren't loaded with."""
-    query = sa.select(corrections.c.load_id).where(sa.not_(corrections.c.is_applied)).distinct()
-    return list(connection.scalars(query))
+def _entry(connection: sa.Connection, file_name: str, row: files.CorrectedRow) -> sa.RowMapping:
+    """The ledger's row of the load that a row belongs to, which must be in the tables."""
+    try:
+        entry = ledger.entry(connection, row.load_id)
+    except NotFound as unknown:
+        raise BadFile(file_name, str(unknown), line=row.file_line, column="load_id") from unknown
+    if entry["status"] != "loaded":
+        raise BadInput(f"{file_name}: {row.load_id} isn't in the tables: it is {entry['status']}")
+    return entry
 
 
 def _refuse_pruned(warehouse: Warehouse, entry: sa.RowMapping) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from retail_pipeline.errors import NotFound
 from retail_pipeline.warehouse.exact import SCALE
-from retail_pipeline.warehouse.tables import loads, mart_refreshes, mart_tests, warehouse_state
+from retail_pipeline.warehouse.tables import corrections, loads, mart_refreshes, mart_tests, warehouse_state
 
 
 def entry(connection: sa.Connection, load_id: str) -> sa.RowMapping:
@@ -30,6 +30,14 @@ def waiting(connection: sa.Connection) -> list[str]:
     """Loads that are kept but not yet in the tables, in landing order."""
     query = sa.select(loads.c.load_id).where(loads.c.status == "landed").order_by(loads.c.landing_no)
     return list(connection.scalars(query))
+
+
+def to_be_corrected(connection: sa.Connection) -> dict[str, datetime]:
+    """Loads with corrections that they weren't loaded with, and when the last of these was made."""
+    made = sa.func.max(corrections.c.corrected_at)
+    pending = (sa.not_(corrections.c.is_applied), loads.c.status == "loaded")
+    query = sa.select(corrections.c.load_id, made).join(loads, loads.c.load_id == corrections.c.load_id)
+    return dict(connection.execute(query.where(*pending).group_by(corrections.c.load_id)).all())
 
 
 def loaded_by(connection: sa.Connection, run_ids: Collection[str]) -> list[sa.RowMapping]:
@@ -60,7 +68,10 @@ def take_over(connection: sa.Connection, abandoned_after: timedelta) -> list[sa.
     Nobody does where a start was given back, or was undertaken long ago and there is still no run.
     """
     nobodys = sa.and_(
-        loads.c.status == "landed",
+        sa.or_(
+            loads.c.status == "landed",
+            sa.and_(loads.c.status == "loaded", loads.c.load_id.in_(list(to_be_corrected(connection)))),
+        ),
         loads.c.run_id.is_(None),
         sa.or_(
             loads.c.requested_at.is_(None),
@@ -116,6 +127,11 @@ def enter_to_be_loaded(connection: sa.Connection, load_id: str, source: str, enc
         .where(loads.c.load_id == load_id)
         .values(status="landed", source=source, encoding=encoding, requested_at=now())
     )
+
+
+def enter_to_be_corrected(connection: sa.Connection, load_ids: Collection[str]) -> None:
+    """Notes that loads, which stay in the tables until then, are to be loaded again with their corrections."""
+    connection.execute(sa.update(loads).where(loads.c.load_id.in_(load_ids)).values(run_id=None, requested_at=now()))
 
 
 def enter_failed(connection: sa.Connection, load_id: str, run_id: str | None, error: str) -> None:

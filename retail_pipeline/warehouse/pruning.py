@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 
-from retail_pipeline.warehouse import check_results, correcting, ledger
+from retail_pipeline.warehouse import check_results, ledger
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.landing import landed_file, unpruned
 from retail_pipeline.warehouse.tables import loads, raw_order_lines
@@ -38,9 +38,9 @@ def prune(warehouse: Warehouse, *, dry_run: bool = False) -> Pruned:
     """
     settings, pruned = warehouse.settings, Pruned()
     with warehouse.reading() as connection:
-        corrected = correcting.waiting(connection)
+        corrected = ledger.to_be_corrected(connection)
         settled = sa.and_(
-            loads.c.status == "loaded", loads.c.checked_at.is_not(None), loads.c.load_id.not_in(corrected)
+            loads.c.status == "loaded", loads.c.checked_at.is_not(None), loads.c.load_id.not_in(list(corrected))
         )
         raw = _older(connection, settings.keep_raw_days, loads.c.raw_pruned_at, settled)
         given_up = loads.c.status.in_(["failed", "reverted"])

@@ -9,12 +9,13 @@ import sqlalchemy as sa
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.warehouse.connection import Warehouse
-from retail_pipeline.warehouse.tables import loads
+from retail_pipeline.warehouse.tables import corrections, loads
 
 
 def let_serve(warehouse: Warehouse, user: str) -> None:
-    """Lets a user do what the API does: read everything, and enter in the ledger what is handed in."""
-    _grant(warehouse, user, ["GRANT SELECT ON {database}.* TO {user}", _on(loads.name, "GRANT INSERT, UPDATE", "TO")])
+    """Lets a user do what the API does: read everything, and enter what is handed in: files, and corrections."""
+    statements = ["GRANT SELECT ON {database}.* TO {user}", _on(loads.name, "GRANT INSERT, UPDATE", "TO")]
+    _grant(warehouse, user, [*statements, _on(corrections.name, "GRANT INSERT", "TO")])
 
 
 def let_read(warehouse: Warehouse, user: str, tables: Iterable[str]) -> None:

@@ -1,11 +1,10 @@
 """The whole result of a query as Arrow batches, read from one state of the database with one batch in memory.
 
-The database writes each row as a line of CSV, and Arrow takes the lines apart. PyMySQL reads a row of one value five
-times as fast as one of fifteen; drivers that are as fast (connectorx, asyncmy) read ahead of whoever takes the batches,
-without bounds.
+The database writes each row as a line of CSV, and Arrow takes the lines apart: no Python object is made of a value.
+Drivers that do as well (connectorx, asyncmy) read ahead of whoever takes the batches, without bounds.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from functools import reduce
 from io import BytesIO
@@ -15,6 +14,7 @@ import pyarrow.csv
 import pymysql
 import sqlalchemy as sa
 
+from retail_pipeline.warehouse.bulk_reading import texts
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.exact import ExactDecimal, exact_text, second_text
 from retail_pipeline.warehouse.tables import INSTANT
@@ -42,11 +42,13 @@ def batches_on(
 ) -> Generator[pa.RecordBatch]:
     """As `batches`, on a connection that stays open; `stop` stops its query where nobody wants the rest."""
     wanted = schema(query)
-    lines = query.with_only_columns(_line(query.selected_columns).label("line"))
-    result = connection.execution_options(yield_per=BATCH_ROWS).execute(lines)
+    is_sqlite = connection.dialect.name == "sqlite"
+    line = (_printed if is_sqlite else _joined)(query.selected_columns)
+    held = {"yield_per": BATCH_ROWS} if is_sqlite else {"stream_results": True, "max_row_buffer": 1}
+    result = connection.execution_options(**held).execute(query.with_only_columns(line.label("line")))
     try:
-        for rows in result.partitions():
-            yield _batch(rows, wanted)
+        for content in _printed_lines(result) if is_sqlite else _received_lines(result):
+            yield _batch(content, wanted)
     except GeneratorExit:
         if stop:
             stop()
@@ -62,9 +64,30 @@ def _stop(warehouse: Warehouse, connection: sa.Connection) -> None:
         other.execute(sa.text("KILL QUERY :id"), {"id": connection.connection.driver_connection.thread_id()})
 
 
-def _batch(rows: Sequence[tuple[str]], wanted: pa.Schema) -> pa.RecordBatch:
-    # Arrow takes an empty field at the very end for a quoted one, so the last line is ended as well.
-    content = "".join(f"{line}\n" for (line,) in rows).encode()
+# Arrow takes an empty field at the very end for a quoted one, so the last line of a batch is ended as well.
+
+
+def _printed_lines(result: sa.CursorResult) -> Iterator[bytes]:
+    for rows in result.partitions():
+        yield "".join(f"{line}\n" for (line,) in rows).encode()
+
+
+def _received_lines(result: sa.CursorResult) -> Iterator[bytes]:
+    first = result.fetchone()  # SQLAlchemy has read it by now, and holds no other: `max_row_buffer`
+    if first is None:
+        return
+    before = [first[0].encode()]
+    try:
+        for lines in texts(result.cursor, BATCH_ROWS):
+            yield b"\n".join(before + lines) + b"\n"
+            before = []
+    except pymysql.err.Error as error:
+        raise sa.exc.DBAPIError.instance(None, None, error, pymysql.err.Error) from error
+    if before:
+        yield before[0] + b"\n"
+
+
+def _batch(content: bytes, wanted: pa.Schema) -> pa.RecordBatch:
     table = pyarrow.csv.read_csv(
         BytesIO(content),
         pyarrow.csv.ReadOptions(column_names=wanted.names, block_size=len(content) + 1, use_threads=False),
@@ -76,7 +99,22 @@ def _batch(rows: Sequence[tuple[str]], wanted: pa.Schema) -> pa.RecordBatch:
     return table.combine_chunks().to_batches()[0]
 
 
-def _line(columns: Sequence[sa.ColumnElement]) -> sa.ColumnElement[str]:
+def _printed(columns: Sequence[sa.ColumnElement]) -> sa.ColumnElement[str]:
+    """As `_joined`, by one `printf` of SQLite: it takes half the time of joining field by field."""
+    forms, values = [], []
+    for column in columns:
+        form, value = "%s", _field(column)
+        if not getattr(column, "nullable", True):  # it prints NULL as (NULL)
+            if isinstance(column.type, ExactDecimal):
+                form, value = f"%.{column.type.impl.scale}f", column
+            elif isinstance(column.type, sa.String):
+                form, value = '"%w"', column
+        forms.append(form)
+        values.append(value)
+    return sa.func.printf(",".join(forms), *values, type_=sa.String)
+
+
+def _joined(columns: Sequence[sa.ColumnElement]) -> sa.ColumnElement[str]:
     """A row as a line of CSV: text in quotes, NULL as nothing, other values as the database writes them."""
     return reduce(lambda line, column: line.concat(",").concat(_field(column)), columns[1:], _field(columns[0]))
 

@@ -158,6 +158,7 @@ order_lines = Table(
     Index("ix_order_lines_customer", "source", "customer_id", "kind", "invoice_date", "product_code"),
     Index("ix_order_lines_day", "invoice_date", "load_id", "line_no"),
     Index("ix_order_lines_product", "product_code", "invoice_date", "load_id", "line_no"),
+    Index("ix_order_lines_country", "country", "invoice_date", "load_id", "line_no"),
     comment="The lines that count. One row per invoice line, from the latest load that carries the invoice.",
     **MYSQL,
 )

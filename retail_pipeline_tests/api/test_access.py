@@ -14,6 +14,8 @@ from retail_pipeline.warehouse import api_keys
 
 pytestmark = pytest.mark.database
 
+FIVE_SECONDS = access.KEYS_SECONDS
+
 
 @pytest.fixture(autouse=True)
 def _keys_are_read_at_once(monkeypatch):
@@ -67,6 +69,20 @@ def test_a_revoked_key_no_longer_lets_in_even_if_it_was_the_last_one(client, war
     assert client.get("/marts").status_code == 401
     with warehouse.writing() as connection, pytest.raises(BadInput, match="no valid key"):
         api_keys.revoke(connection, key_id)
+
+
+def test_a_key_lets_nobody_in_five_seconds_after_it_was_revoked(client, warehouse, monkeypatch):
+    monkeypatch.setattr(access, "KEYS_SECONDS", FIVE_SECONDS)
+    now = 0.0
+    client.app.state.gate = access.Gate(warehouse, clock=lambda: now)
+    key = make(warehouse, "read")
+    assert client.get("/marts", headers=bearer(key)).status_code == 200
+    with warehouse.writing() as connection:
+        api_keys.revoke(connection, key.split("_")[1])
+    now = 4.9
+    assert client.get("/marts", headers=bearer(key)).status_code == 200  # not asked of the database at each request
+    now = 5.0
+    assert client.get("/marts", headers=bearer(key)).status_code == 401
 
 
 def test_the_secret_of_a_key_is_kept_nowhere(warehouse):

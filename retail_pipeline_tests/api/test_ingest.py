@@ -1,6 +1,8 @@
 """POST /ingest and what follows it, on every database; Dagster's web server is the real one where it is asked."""
 
+import csv
 import gzip
+import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -11,10 +13,11 @@ import sqlalchemy as sa
 
 from retail_pipeline.defs.runs import run_ingest
 from retail_pipeline.defs.sensors import ABANDONED_AFTER
-from retail_pipeline.warehouse import ledger
+from retail_pipeline.sources import SourceCatalogue
+from retail_pipeline.warehouse import api_keys, correcting, ledger
 from retail_pipeline.warehouse.landing import ARRIVING, landed_file
 from retail_pipeline.warehouse.loading import load, no_progress
-from retail_pipeline.warehouse.tables import loads, order_lines
+from retail_pipeline.warehouse.tables import corrections, loads, order_lines
 from retail_pipeline_tests.exports import ONLINE_RETAIL, entry, order_line, rows
 
 pytestmark = pytest.mark.database
@@ -124,6 +127,70 @@ def test_a_file_whose_run_was_started_though_nobody_could_note_it_is_not_run_twi
         connection.execute(sa.update(loads).values(requested_at=None, run_id=None))
     assert not evaluated(dagster).run_requests
     assert entry(warehouse, found["load_id"])["run_id"] == found["run_id"]
+
+
+def corrections_of(warehouse, load: str, tmp_path, **texts: str) -> bytes:
+    """The first row of a load's quarantine, handed out and corrected."""
+    correcting.hand_out(warehouse, load, SourceCatalogue(), tmp_path / "fix.csv")
+    with (tmp_path / "fix.csv").open(encoding="utf-8-sig", newline="") as file:
+        row = next(csv.DictReader(file)) | texts
+    written = io.StringIO()
+    csv.writer(written).writerows([row, row.values()])
+    return written.getvalue().encode()
+
+
+def test_corrections_are_noted_under_the_name_of_the_key_and_the_load_is_run_again_once(
+    client_for, dagster, warehouse, tmp_path
+):
+    with warehouse.writing() as connection:
+        key = {"Authorization": f"Bearer {api_keys.make(connection, 'Ann', ['ingest'])}"}
+    client = client_for(dagster)
+    load_id = hand_in(client, headers=key).json()["load_id"]
+    load(warehouse, load_id, ONLINE_RETAIL)
+    fixed = corrections_of(warehouse, load_id, tmp_path, quantity="4")
+    answer = hand_in(client, fixed, "fix.csv", headers=key)
+    assert answer.status_code == 202, answer.text
+    (told,) = answer.json()["loads"]
+    assert (answer.json()["rows_corrected"], answer.json()["rows_unchanged"]) == ({load_id: 1}, 0)
+    assert told["run_id"] == runs(dagster)[0].run_id == entry(warehouse, load_id)["run_id"]
+    found = client.get(told["follow"], headers=key).json()
+    assert (found["status"], found["in_marts"], found["ledger"]["rows_loaded"]) == ("landed", False, 1)
+
+    load(warehouse, load_id, ONLINE_RETAIL)
+    found = client.get(told["follow"], headers=key).json()
+    assert (found["status"], found["quarantine"], found["ledger"]["rows_loaded"]) == ("loaded", [], 2)
+    assert rows(warehouse, corrections, "line_no", "old_text", "new_text", "corrected_by") == [(2, "x", "4", "Ann")]
+    again = hand_in(client, fixed, "fix.csv", headers=key)
+    assert (again.status_code, again.json()) == (200, {"loads": [], "rows_corrected": {}, "rows_unchanged": 1})
+    assert len(runs(dagster)) == 2
+
+
+def test_corrections_wait_for_dagster_also_where_the_load_had_a_run(client, client_for, dagster, warehouse, tmp_path):
+    load_id = hand_in(client_for(dagster)).json()["load_id"]
+    load(warehouse, load_id, ONLINE_RETAIL)
+    answer = hand_in(client, corrections_of(warehouse, load_id, tmp_path, quantity="4"), "fix.csv")
+    assert (answer.status_code, answer.json()["loads"][0]["status"]) == (202, "waiting")
+    (request,) = evaluated(dagster).run_requests
+    assert request.partition_key == load_id
+    assert not evaluated(dagster).run_requests
+
+
+@pytest.mark.parametrize(
+    ("texts", "complaint"),
+    [
+        ({"line_no": "1"}, "fix.csv, line 2: row 1 of day-"),
+        ({"line_no": "x"}, "fix.csv, line 2, column line_no: 'x' is no row's number"),
+        ({"load_id": "other-1"}, "fix.csv, line 2, column load_id: there is no load 'other-1'"),
+    ],
+)
+def test_corrections_that_cant_be_are_refused_and_change_nothing(client, warehouse, tmp_path, texts, complaint):
+    load_id = hand_in(client).json()["load_id"]
+    load(warehouse, load_id, ONLINE_RETAIL)
+    before = entry(warehouse, load_id)
+    answer = hand_in(client, corrections_of(warehouse, load_id, tmp_path, quantity="4", **texts), "fix.csv")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert complaint in answer.json()["detail"]
+    assert (rows(warehouse, corrections), entry(warehouse, load_id)) == ([], before)
 
 
 def evaluated(dagster) -> dg.SensorResult:

@@ -60,6 +60,19 @@ def test_quarantine_shows_what_the_file_said_and_why_it_is_held_back(client, sho
     assert [row["description"] for row in rows] == ["'=1+1", "HEART"]
 
 
+def test_pages_of_the_quarantine_lead_from_one_to_the_next_through_all_loads(client, shop, export, warehouse):
+    ingest(warehouse, export("other.csv", *(order_line(str(number), quantity="x") for number in range(3))))
+    everything = client.get("/quarantine").json()
+    assert (len(everything["items"]), everything["next"]) == (5, None)
+    found, path = [], "/quarantine?limit=2"
+    while path:
+        page = client.get(path).json()
+        found += page["items"]
+        path = page["next"]
+    assert found == everything["items"]
+    assert client.get("/quarantine?cursor=WyJ4Il0").status_code == 422
+
+
 def test_every_text_that_a_spreadsheet_would_run_is_guarded(client, warehouse, export):
     texts = [f"{start}1+1" for start in sorted(FORMULA_STARTS - set("\t\r\n"))] + ["plain", "1=1"]
     lines = [order_line(str(number), description=text, quantity="x") for number, text in enumerate(texts)]

@@ -244,7 +244,9 @@ def test_a_reader_who_goes_away_leaves_no_query_and_no_connection_behind(warehou
         assert not mine
 
 
-@pytest.mark.parametrize("wanted", [LineFilter(), LineFilter(customer_id="2"), LineFilter(product_code="P1")])
+@pytest.mark.parametrize(
+    "wanted", [LineFilter(), LineFilter(customer_id="2"), LineFilter(product_code="P1"), LineFilter(country="Nowhere")]
+)
 def test_the_lines_of_a_page_are_found_by_an_index(warehouse, shop, wanted):
     with warehouse.reading() as connection:
         query = in_order(connection, wanted).limit(100)

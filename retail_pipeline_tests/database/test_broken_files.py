@@ -1,6 +1,8 @@
 """Files broken in every way that is known, and at random: loaded as a whole, or refused with a reason."""
 
 import random
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +18,18 @@ pytestmark = pytest.mark.database
 WHOLE = {
     *("good", "header only", "latin-1", "utf-16", "stray quote", "embedded line feeds", "lone carriage return"),
     *("carriage returns only", "other line ends", "control characters", "formulas"),
-    *("gzip", "xz", "zip", "workbook", "zip of a workbook", "old workbook", "parquet", "json", "ndjson"),
+    *(
+        "gzip",
+        "xz",
+        "zip",
+        "workbook",
+        "zip of a workbook",
+        "zip of a file without a name",
+        "old workbook",
+        "parquet",
+        "json",
+        "ndjson",
+    ),
 }
 """Those that hold nothing but order lines, for all that is odd about them."""
 
@@ -54,6 +67,14 @@ def test_any_mutation_of_a_file_is_loaded_as_a_whole_or_refused(landing, tmp_pat
     path = tmp_path / "sales.csv"
     path.write_bytes(mutated(content(name, tmp_path), random.Random(seed)))
     outcome_of(landing, path)
+
+
+def test_files_broken_under_guidance_are_read_or_refused(tmp_path):
+    pytest.importorskip("atheris", reason="atheris has no package for this machine")
+    command = [sys.executable, "-m", "retail_pipeline_tests.guided_fuzzing", "--runs", "150", "--finds", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "Done 150 runs" in done.stderr
 
 
 def test_dates_in_two_orders_are_never_read_in_the_wrong_one(warehouse, tmp_path):

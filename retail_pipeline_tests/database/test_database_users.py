@@ -14,10 +14,12 @@ from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse, rights
+from retail_pipeline.sources import SourceCatalogue
+from retail_pipeline.warehouse import Warehouse, correcting, rights
 from retail_pipeline.warehouse.dialect import replaced_table
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.tables import quarantined_lines
 from retail_pipeline_tests.exports import ONLINE_RETAIL, ingest, order_line
 
 pytestmark = [pytest.mark.database, pytest.mark.mysql]
@@ -133,6 +135,18 @@ def test_the_api_takes_in_files_and_reads_everything(users, tmp_path):
             connection.exec_driver_sql(reading(table)).all()
 
 
+def test_the_api_takes_in_corrections(users, tmp_path):
+    api, pipeline = users["API"].settings, users["RETAIL"].settings
+    access = {"database_url": api.database_url, "database_password": api.database_password}
+    with Warehouse(Settings(home=pipeline.home, **access)) as api:
+        with api.reading() as connection:
+            (load_id,) = connection.scalars(sa.select(quarantined_lines.c.load_id))
+        correcting.hand_out(api, load_id, SourceCatalogue(), tmp_path / "fix.csv")
+        fixed = tmp_path / "fixed.csv"
+        fixed.write_text((tmp_path / "fix.csv").read_text().replace("United Kingdom", "EIRE"))
+        assert correcting.take_in(api, fixed, SourceCatalogue(), "Ann").rows_by_load == {load_id: 1}
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -142,12 +156,13 @@ def test_the_api_takes_in_files_and_reads_everything(users, tmp_path):
         "INSERT INTO api_keys (key_id) VALUES ('mine')",
         "UPDATE api_keys SET revoked_at = NULL",
         "DELETE FROM check_results",
+        "UPDATE corrections SET corrected_by = 'nobody'",
         "UPDATE mart_kpis SET orders = 0",
         "CREATE TABLE of_mine (a INT)",
         "DROP TABLE mart_kpis",
     ],
 )
-def test_the_api_writes_nothing_but_the_ledger(users, statement):
+def test_the_api_writes_nothing_but_what_is_handed_in(users, statement):
     assert_refused(users["API"], statement)
 
 

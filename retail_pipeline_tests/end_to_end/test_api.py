@@ -13,11 +13,22 @@ from pathlib import Path
 
 import pytest
 
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse.migrations import upgrade
 from retail_pipeline_tests.end_to_end.commands import environment, retail
 from retail_pipeline_tests.end_to_end.test_serving import free_port, wait_for
 from retail_pipeline_tests.exports import order_line
 
 pytestmark = pytest.mark.end_to_end
+
+MADE_UP_LINES = """
+INSERT INTO order_lines
+WITH RECURSIVE lines(no) AS (VALUES (1) UNION ALL SELECT no + 1 FROM lines WHERE no < ?)
+SELECT 'made-up', no, 'online_retail', 536365 + no / 20, 10000 + no * 7919 % 4000, hex(randomblob(40)), 6, 2.55, 15.3,
+    'GBP', '2010-12-01 08:26:00', '2010-12-01', 12346 + no % 6000, 'France', 'sale', NULL
+FROM lines
+"""
 
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
@@ -66,6 +77,28 @@ def head(length: int, address: str) -> bytes:
         f"POST /ingest?file_name=large.csv HTTP/1.1\r\nHost: {address.removeprefix('http://')}\r\n"
         f"Content-Type: text/csv\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n"
     ).encode()
+
+
+def test_a_whole_result_is_handed_out_in_bounded_memory_in_every_format(tmp_path):
+    home, number = tmp_path / "shop", 300_000
+    with Warehouse(Settings(_env_file=None, home=home, database_url="")) as warehouse:
+        upgrade(warehouse)
+        with warehouse.writing() as connection:
+            connection.exec_driver_sql(MADE_UP_LINES, (number,))
+    with api(home) as (address, process):
+
+        def downloaded(form: str, country: str) -> int:
+            query = f"{address}/transactions?format={form}&country={country}"
+            with urllib.request.urlopen(query, timeout=60) as answer:
+                return sum(map(len, iter(lambda: answer.read(1 << 16), b"")))
+
+        for form in ("csv", "ndjson", "parquet", "arrow"):
+            downloaded(form, "Nowhere")  # takes along what has to be imported
+        before = resident_megabytes(process)
+        megabytes = {form: downloaded(form, "France") >> 20 for form in ("csv", "ndjson", "parquet", "arrow")}
+        grown = resident_megabytes(process) - before
+    assert sum(megabytes.values()) > 200
+    assert grown < 90, megabytes  # a few batches, as lines and in the format, whatever the whole result has
 
 
 def connect(address: str) -> socket.socket:

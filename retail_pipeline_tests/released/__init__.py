@@ -1,9 +1,9 @@
 """Databases as released versions left them: for each revision of the tables a dump, made by the code of its time.
 
 That code had ingested december.csv, january.csv (which corrects an invoice of December) and wrong_prices.csv, reverted
-the last one, landed february.csv without loading it and, from 0002 on, made two keys and revoked one; for 0004 a row of
-December was corrected by corrected_in_0004.csv as well. Left out of the dumps are the rows of `countries` and most of
-`check_results`.
+the last one, landed february.csv without loading it and, from 0002 on, made two keys and revoked one; from 0004 on a
+row of December was corrected by corrected_in_0004.csv as well. Left out of the dumps are the rows of `countries` and
+most of `check_results`.
 """
 
 import lzma
@@ -18,7 +18,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 EXPORTS = [FOLDER / f"{name}.csv" for name in ("december", "january", "wrong_prices", "february")]
 CORRECTED = FOLDER / "corrected_in_0004.csv"
 

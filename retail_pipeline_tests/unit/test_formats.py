@@ -184,7 +184,9 @@ def test_a_date_counted_from_1904_is_the_same_date(tmp_path):
 def test_a_sheet_is_read_by_its_name_and_the_only_visible_one_without(tmp_path):
     path = write_xlsx(tmp_path / "a.xlsx", [["Notes"], ["x"]], "Notes", Year=[HEADER, STORED[0]])
     assert said(path, profile(sheet="Year")) == SAID[:1]
-    assert refusal(path) == "a.xlsx: has 2 sheets (Notes, Year); name one in the source's profile: sheet"
+    assert refusal(path) == (
+        'a.xlsx: has 2 sheets (Notes, Year); say which in the source\'s profile, such as `sheet: "Notes"`'
+    )
     assert refusal(path, profile(sheet="May")) == "a.xlsx: has no sheet 'May'; it has Notes, Year"
     book = load_workbook(path)
     book["Notes"].sheet_state = "hidden"

@@ -4,17 +4,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from retail_pipeline.intake.formats.kinds import format_of
-from retail_pipeline.intake.formats.table import Rows, Table
 from retail_pipeline.intake.packing import opened
 from retail_pipeline.sources import Layout
 
-__all__ = ["Rows", "Table", "open_table"]
+if TYPE_CHECKING:
+    from retail_pipeline.intake.formats.table import Table
 
 
 @contextmanager
-def open_table(path: Path, layout: Layout, encoding: str, decimal: str = ".") -> Iterator[Table]:
+def open_table(path: Path, layout: Layout, encoding: str, decimal: str = ".") -> Iterator["Table"]:
     """The table in a file, packed or not; `encoding` is what its text, if it is text, is in.
 
     Where a format stores numbers as such, they are written with the mark `decimal`, as the source's texts have them.

@@ -1,5 +1,6 @@
 """Excel workbooks, .xlsx and .xls: one sheet of them, with numbers and dates as Excel stores them."""
 
+import json
 import os
 import re
 import subprocess
@@ -104,7 +105,11 @@ class Sheet:
         ]
         if len(seen) != 1:
             raise BadFile(
-                self._name, f"has {len(seen)} sheets ({', '.join(seen)}); name one in the source's profile: sheet"
+                self._name,
+                f"has {len(seen)} sheets ({', '.join(seen)}); say which in the source's profile, "
+                f"such as `sheet: {json.dumps(seen[0], ensure_ascii=False)}`"
+                if seen
+                else "has no sheet that is shown and holds cells",
             )
         return seen[0]
 

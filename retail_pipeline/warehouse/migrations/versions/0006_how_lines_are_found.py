@@ -1,4 +1,4 @@
-"""A customer's lines lie in the order of their days."""
+"""A customer's lines lie in the order of their days, and pages of a country's lines have an index."""
 
 from alembic import op
 
@@ -14,3 +14,4 @@ def upgrade() -> None:
         lines.create_index(
             "ix_order_lines_customer", ["source", "customer_id", "kind", "invoice_date", "product_code"]
         )
+        lines.create_index("ix_order_lines_country", ["country", "invoice_date", "load_id", "line_no"])
