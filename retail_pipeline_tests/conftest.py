@@ -1,8 +1,8 @@
 """Fixtures that all tests share: databases to run on, and a warehouse with nothing in it."""
 
-import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.migrations import upgrade
 from retail_pipeline_tests import servers
+from retail_pipeline_tests.states import States
 
 
 @sa.event.listens_for(sa.Engine, "connect")
@@ -52,40 +53,29 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def made_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a SQLite database with tables and no loads."""
-    return _made(Settings(_env_file=None, home=tmp_path_factory.mktemp("made"), database_url="")).database
+def states_in_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[States]:
+    with ExitStack() as databases:
+        yield States(tmp_path_factory.mktemp("states"), databases)
 
 
 @pytest.fixture(scope="session")
-def made_database(mysql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The name of a database on the server with tables and no loads."""
-    with servers.database_url(mysql_url, "retail_made") as url:
-        yield _made(Settings(_env_file=None, home=tmp_path_factory.mktemp("made"), database_url=url)).database
-
-
-def _made(settings: Settings) -> sa.URL:
-    with Warehouse(settings) as warehouse:
-        upgrade(warehouse)
-    return warehouse.url
+def states_on_server(mysql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[States]:
+    with ExitStack() as databases:  # dropped before the server goes away
+        yield States(tmp_path_factory.mktemp("states"), databases)
 
 
 @pytest.fixture
-def warehouse(
-    database_url: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Warehouse]:
-    """A warehouse with tables and no loads, on each database; Dagster's resources find the same one.
+def states(database_url: str, request: pytest.FixtureRequest) -> States:
+    """States that tests begin with, on the same database."""
+    return request.getfixturevalue("states_on_server" if database_url else "states_in_files")
 
-    Its tables are copied from a database that was made once: making them takes ten times as long.
-    """
+
+@pytest.fixture
+def warehouse(database_url: str, states: States, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+    """A warehouse with tables and no loads, on each database; Dagster's resources find the same one."""
     monkeypatch.setenv("RETAIL_DATABASE_URL", database_url)
     with Warehouse(Settings()) as warehouse:
-        if warehouse.is_sqlite:
-            file = Path(warehouse.url.database)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(request.getfixturevalue("made_file"), file)
-        else:
-            servers.copy_tables(request.getfixturevalue("made_database"), database_url)
+        states.bring(warehouse, upgrade)
         yield warehouse
 
 

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,8 +13,10 @@ from uuid import uuid4
 
 import pytest
 from pymysql.constants import CLIENT
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
+
+from retail_pipeline_tests.ports import free_port
 
 URL_VARIABLE = "RETAIL_TEST_MYSQL_URL"
 
@@ -105,18 +106,17 @@ def database_url(server_url: str, name: str) -> Iterator[str]:
             connection.exec_driver_sql(f"DROP DATABASE {identifier}")
 
 
-def copy_tables(name: str, url: str) -> None:
-    """Copy all tables of a database of the same server, with their rows, into the empty one of a URL."""
-    quote = create_engine(url).dialect.identifier_preparer.quote_identifier
-    engine = create_engine(url, poolclass=NullPool, connect_args={"client_flag": CLIENT.MULTI_STATEMENTS})
+def copy_tables(name: str, to: URL) -> None:
+    """Put copies of all tables of a database, with their rows, in the place of those in another of the same server."""
+    engine = create_engine(to, poolclass=NullPool, connect_args={"client_flag": CLIENT.MULTI_STATEMENTS})
+    quote = engine.dialect.identifier_preparer.quote_identifier
     with engine.begin() as connection:
         tables = connection.exec_driver_sql(f"SHOW TABLES FROM {quote(name)}").scalars().all()
-        copies = [(quote(table), f"{quote(name)}.{quote(table)}") for table in tables]
-        statements = [f"CREATE TABLE {own} LIKE {made}; INSERT INTO {own} SELECT * FROM {made}" for own, made in copies]  # noqa: S608
         cursor = connection.connection.cursor()
-        cursor.execute("; ".join(statements))
-        while cursor.nextset():
-            pass
+        for own, other in [(quote(table), f"{quote(name)}.{quote(table)}") for table in tables]:
+            cursor.execute(f"DROP TABLE IF EXISTS {own}; CREATE TABLE {own} LIKE {other}")
+            cursor.nextset()
+            cursor.execute(f"INSERT INTO {own} SELECT * FROM {other}")  # noqa: S608
 
 
 def program_on_path(path: str = SEARCH_PATH) -> str | None:
@@ -181,7 +181,7 @@ class Daemon:
         """Initialises the data; raises NoServer where that fails. `options` are further ones of the program."""
         self._log_file = folder / "server.log"
         self._program = program
-        port = _free_port()
+        port = free_port()
         self.url = f"mysql+pymysql://root@127.0.0.1:{port}"
         # The socket lies in the data folder, where a relative path can't exceed the system's limit of 107 bytes.
         options = [*options, f"--port={port}", "--bind-address=127.0.0.1", "--socket=server.sock"]
@@ -259,12 +259,6 @@ def _container(docker: str) -> Iterator[str]:
     finally:
         # Not left to `docker run --rm`, which would take the log of a server that failed with it.
         subprocess.run([docker, "rm", "--force", "--volumes", name], capture_output=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def _wait_for(url: str, server: str, is_starting: Callable[[], bool], log: Callable[[], str]) -> None:

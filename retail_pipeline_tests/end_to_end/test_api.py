@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from retail_pipeline_tests.end_to_end.commands import environment, retail
-from retail_pipeline_tests.end_to_end.test_serving import free_port, wait_for
+from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
+from retail_pipeline_tests.ports import free_port
 
 pytestmark = pytest.mark.end_to_end
 
@@ -35,7 +36,7 @@ def api(home: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen]]:
             yield f"http://127.0.0.1:{port}", process
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(SECONDS_TO_STOP)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_a_client_that_goes_away_in_the_middle_of_an_upload_leaves_nothing_behin
 
 
 def wait_for_folders(landing: Path, are_right) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SECONDS_TO_STOP
     while not are_right(set(landing.iterdir())):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -24,17 +24,13 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline_tests.end_to_end.commands import environment, retail
 from retail_pipeline_tests.exports import order_line
+from retail_pipeline_tests.ports import free_port
 from retail_pipeline_tests.receivers import web_receiver
 
 pytestmark = pytest.mark.end_to_end
 
-SECONDS_TO_COME_UP = 120
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+SECONDS_TO_COME_UP = SECONDS_TO_STOP = 300
+"""More than either takes on any machine, however busy."""
 
 
 def wait_for(answer: Callable[[], object]) -> object:
@@ -56,7 +52,7 @@ def served(home: Path, port: int, api_port: int, **settings: str) -> Iterator[su
             yield process
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(SECONDS_TO_STOP)
 
 
 def graphql(port: int, query: str) -> dict:
@@ -138,7 +134,7 @@ def loaded(warehouse: Warehouse) -> list[str]:
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20 * SECONDS_TO_COME_UP
+    deadline = time.monotonic() + 10 * SECONDS_TO_COME_UP
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(1)
