@@ -13,6 +13,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.migrations import upgrade
 from retail_pipeline_tests import servers
+from retail_pipeline_tests.exports import HEADER
 from retail_pipeline_tests.states import States
 
 
@@ -87,9 +88,8 @@ def export(tmp_path: Path) -> Export:
     """Writes an export of the source online_retail, with lines as `order_line` makes them."""
 
     def write(name: str, *lines: str) -> Path:
-        header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
         path = tmp_path / name
-        path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+        path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
         return path
 
     return write

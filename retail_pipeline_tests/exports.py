@@ -13,6 +13,7 @@ from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import load
 
 ONLINE_RETAIL = SourceCatalogue().get("online_retail")
+HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
 
 
 def order_line(

@@ -1,6 +1,7 @@
 """The API as a process of its own: what its OpenAPI document promises, clients that go away, and large files."""
 
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from retail_pipeline_tests.end_to_end.commands import environment, retail
+from retail_pipeline_tests.end_to_end.commands import environment
 from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
 from retail_pipeline_tests.ports import free_port
@@ -40,11 +41,9 @@ def api(home: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen]]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, export) -> Path:
-    home = tmp_path / "shop"
-    lines = [order_line(str(number), quantity="x" if number % 10 == 0 else number) for number in range(1, 3000)]
-    assert retail("ingest", export("day.csv", *lines), home=home).returncode == 0
-    return home
+def shop(ingested, tmp_path: Path) -> Path:
+    lines = (order_line(str(number), quantity="x" if number % 10 == 0 else number) for number in range(1, 3000))
+    return shutil.copytree(ingested("three thousand rows", lines), tmp_path / "shop")
 
 
 def test_no_request_makes_a_server_error_or_an_answer_that_the_document_does_not_declare(shop):

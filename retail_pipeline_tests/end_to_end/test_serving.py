@@ -63,11 +63,9 @@ def graphql(port: int, query: str) -> dict:
         return json.load(answer)["data"]
 
 
-def test_serve_shows_the_assets_and_the_runs_that_ingest_made_and_stops_cleanly(tmp_path, export):
-    home = tmp_path / "shop"
-    assert retail("ingest", export("day.csv", order_line()), home=home).returncode == 0
+def test_serve_shows_the_assets_and_the_runs_that_ingest_made_and_stops_cleanly(shop):
     port, api_port = free_port(), free_port()
-    with served(home, port, api_port) as process:
+    with served(shop, port, api_port) as process:
         found = wait_for(
             lambda: graphql(port, "{assetNodes{assetKey{path}} runsOrError{... on Runs{results{jobName status}}}}")
         )
@@ -75,7 +73,7 @@ def test_serve_shows_the_assets_and_the_runs_that_ingest_made_and_stops_cleanly(
         assert {"jobName": "ingest", "status": "SUCCESS"} in found["runsOrError"]["results"]
         health = wait_for(lambda: urllib.request.urlopen(f"http://127.0.0.1:{api_port}/health", timeout=30).read())
         assert json.loads(health) == dict.fromkeys(("status", "database", "migrations", "dagster"), "ok")
-        taken = retail("serve", "--port", str(port), home=home)
+        taken = retail("serve", "--port", str(port), home=shop)
         assert taken.returncode == 2
         assert f"port {port} is in use" in taken.stderr
     assert process.returncode == 0
