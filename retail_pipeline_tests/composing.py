@@ -19,7 +19,7 @@ from typing import Any
 
 import yaml
 
-from retail_pipeline_tests.end_to_end.test_serving import free_port
+from retail_pipeline_tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "docker-compose.yml"

@@ -1,14 +1,27 @@
 """Fixtures that all tests share: databases to run on, and a warehouse with nothing in it."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.migrations import upgrade
 from retail_pipeline_tests import servers
+from retail_pipeline_tests.exports import HEADER
+from retail_pipeline_tests.states import States
+
+
+@sa.event.listens_for(sa.Engine, "connect")
+def _never_wait_for_the_disk(opened: Any, _record: Any) -> None:
+    """What a test writes has to outlive processes that are killed, not a power failure."""
+    if isinstance(opened, sqlite3.Connection):
+        opened.execute("PRAGMA synchronous = OFF")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -40,14 +53,31 @@ def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def states_in_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[States]:
+    with ExitStack() as databases:
+        yield States(tmp_path_factory.mktemp("states"), databases)
+
+
+@pytest.fixture(scope="session")
+def states_on_server(mysql_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[States]:
+    with ExitStack() as databases:  # dropped before the server goes away
+        yield States(tmp_path_factory.mktemp("states"), databases)
+
+
 @pytest.fixture
-def warehouse(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
+def states(database_url: str, request: pytest.FixtureRequest) -> States:
+    """States that tests begin with, on the same database."""
+    return request.getfixturevalue("states_on_server" if database_url else "states_in_files")
+
+
+@pytest.fixture
+def warehouse(database_url: str, states: States, monkeypatch: pytest.MonkeyPatch) -> Iterator[Warehouse]:
     """A warehouse with tables and no loads, on each database; Dagster's resources find the same one."""
     monkeypatch.setenv("RETAIL_DATABASE_URL", database_url)
-    warehouse = Warehouse(Settings())
-    upgrade(warehouse)
-    yield warehouse
-    warehouse.engine.dispose()
+    with Warehouse(Settings()) as warehouse:
+        states.bring(warehouse, upgrade)
+        yield warehouse
 
 
 Export = Callable[..., Path]
@@ -58,9 +88,8 @@ def export(tmp_path: Path) -> Export:
     """Writes an export of the source online_retail, with lines as `order_line` makes them."""
 
     def write(name: str, *lines: str) -> Path:
-        header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
         path = tmp_path / name
-        path.write_text("\n".join([header, *lines, ""]), encoding="utf-8")
+        path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
         return path
 
     return write

@@ -2,19 +2,21 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import NullPool, create_engine, make_url, text
+from pymysql.constants import CLIENT
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
+
+from retail_pipeline_tests.ports import free_port
 
 URL_VARIABLE = "RETAIL_TEST_MYSQL_URL"
 
@@ -26,6 +28,12 @@ APT_PACKAGES = ["mariadb-server-core", "mariadb-client-core"]
 
 # A container's first start initialises its data folder, which takes a minute on a busy CI machine.
 SECONDS_TO_COME_UP = 180
+
+FORGETFUL = ("--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0")
+"""Options of a server that is never started again: nothing waits for the disk."""
+
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 << 30
+"""A disk in memory, and how much room on it is plenty."""
 
 
 class NoServer(pytest.exit.Exception):
@@ -98,6 +106,19 @@ def database_url(server_url: str, name: str) -> Iterator[str]:
             connection.exec_driver_sql(f"DROP DATABASE {identifier}")
 
 
+def copy_tables(name: str, to: URL) -> None:
+    """Put copies of all tables of a database, with their rows, in the place of those in another of the same server."""
+    engine = create_engine(to, poolclass=NullPool, connect_args={"client_flag": CLIENT.MULTI_STATEMENTS})
+    quote = engine.dialect.identifier_preparer.quote_identifier
+    with engine.begin() as connection:
+        tables = connection.exec_driver_sql(f"SHOW TABLES FROM {quote(name)}").scalars().all()
+        cursor = connection.connection.cursor()
+        for own, other in [(quote(table), f"{quote(name)}.{quote(table)}") for table in tables]:
+            cursor.execute(f"DROP TABLE IF EXISTS {own}; CREATE TABLE {own} LIKE {other}")
+            cursor.nextset()
+            cursor.execute(f"INSERT INTO {own} SELECT * FROM {other}")  # noqa: S608
+
+
 def program_on_path(path: str = SEARCH_PATH) -> str | None:
     """A server that is installed on this machine."""
     return next(filter(None, (shutil.which(name, path=path) for name in ("mysqld", "mariadbd"))), None)
@@ -132,27 +153,38 @@ def _install_daemon(path: str) -> str:
 
 @contextmanager
 def _daemon(program: str) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="retail-mysql-") as folder:
-        daemon = Daemon(program, Path(folder))
+    with ExitStack() as stack:
+        daemon = _prepared(program, stack)
         daemon.start()
+        # Not asked to shut down in good order, which takes seconds: its data goes with it.
+        stack.callback(daemon.kill)
+        yield daemon.url
+
+
+def _prepared(program: str, stack: ExitStack) -> "Daemon":
+    """A server with its data in memory, where there is plenty and the system lets the program write there."""
+    in_memory = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES
+    places = [MEMORY, None] if in_memory else [None]
+    while True:
+        folder = tempfile.TemporaryDirectory(prefix="retail-mysql-", dir=places.pop(0))
         try:
-            yield daemon.url
-        finally:
-            # Not asked to shut down in good order, which takes seconds: its data goes with it.
-            daemon.kill()
+            return Daemon(program, Path(stack.enter_context(folder)), FORGETFUL)
+        except NoServer:
+            if not places:
+                raise
 
 
 class Daemon:
     """A server with its data in a folder, which can be killed and started again."""
 
-    def __init__(self, program: str, folder: Path):
-        """Initialises the data; raises NoServer where that fails."""
+    def __init__(self, program: str, folder: Path, options: Iterable[str] = ()):
+        """Initialises the data; raises NoServer where that fails. `options` are further ones of the program."""
         self._log_file = folder / "server.log"
         self._program = program
-        port = _free_port()
+        port = free_port()
         self.url = f"mysql+pymysql://root@127.0.0.1:{port}"
         # The socket lies in the data folder, where a relative path can't exceed the system's limit of 107 bytes.
-        options = [f"--port={port}", "--bind-address=127.0.0.1", "--socket=server.sock"]
+        options = [*options, f"--port={port}", "--bind-address=127.0.0.1", "--socket=server.sock"]
         options += ["--pid-file=server.pid", "--local-infile=1", "--character-set-server=utf8mb4"]
         common = ["--no-defaults", f"--datadir={folder}/data"]
         if os.geteuid() == 0:
@@ -227,12 +259,6 @@ def _container(docker: str) -> Iterator[str]:
     finally:
         # Not left to `docker run --rm`, which would take the log of a server that failed with it.
         subprocess.run([docker, "rm", "--force", "--volumes", name], capture_output=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def _wait_for(url: str, server: str, is_starting: Callable[[], bool], log: Callable[[], str]) -> None:

@@ -1,5 +1,6 @@
 """What countries are called and where they lie: ISO 3166 from pycountry, the rest from our YAML files."""
 
+from functools import cache
 from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase
 
@@ -15,6 +16,7 @@ ASCII_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 """What SQLite's UPPER does: it leaves the ô of Côte d'Ivoire small, where MySQL's doesn't; both find a label."""
 
 
+@cache
 def country_rows() -> list[dict[str, str | None]]:
     """The rows of the table `countries`: one per label, in upper case."""
     regions = {

@@ -30,20 +30,22 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def shop(warehouse, export) -> str:
-    load_id = ingest(
-        warehouse,
-        export(
-            "shop.csv",
+def shop(warehouse, states, export) -> str:
+    """Two lines, two rows in quarantine, and all marts; its load."""
+
+    def fill(warehouse: Warehouse) -> str:
+        lines = [
             order_line("1", quantity=2, price="1.25"),
             order_line("2", country="France", customer="9", at="1/5/2011 9:00"),
             order_line("3", description="=1+1", quantity="x"),
             order_line("", quantity="y"),
-        ),
-    )
-    for mart in marts().values():
-        refresh(warehouse, mart)
-    return load_id
+        ]
+        load_id = ingest(warehouse, export("shop.csv", *lines))
+        for mart in marts().values():
+            refresh(warehouse, mart)
+        return load_id
+
+    return states.bring(warehouse, fill)
 
 
 def test_quarantine_shows_what_the_file_said_and_why_it_is_held_back(client, shop):

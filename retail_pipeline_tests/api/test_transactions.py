@@ -4,19 +4,21 @@ import csv
 import io
 import json
 
+import hypothesis.strategies as st
 import pyarrow as pa
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
+from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.loading import revert
 from retail_pipeline.warehouse.paging import COLUMNS, LineFilter, in_order
 from retail_pipeline.warehouse.streaming import batches
 from retail_pipeline.warehouse.tables import order_lines
 from retail_pipeline_tests.exports import ingest, order_line, rows
+from retail_pipeline_tests.properties import on_a_database
 
 pytestmark = pytest.mark.database
 
@@ -24,7 +26,7 @@ NASTY = "=HYPERLINK(\"x\") 'a' \\ 100% ü"
 
 
 @pytest.fixture
-def shop(warehouse, export) -> list[str]:
+def shop(warehouse, states, export) -> list[str]:
     """Two loads with 60 lines on three days, of several customers, countries and kinds."""
     days = ("12/1/2010 8:26", "12/2/2010 9:00", "12/3/2010 10:00")
     first = [
@@ -41,7 +43,11 @@ def shop(warehouse, export) -> list[str]:
     ]
     second = [order_line(f"N{number}", at=days[1], description=f'"{number}"') for number in range(10)]
     second.append(order_line("C9", quantity=-1, at=days[2], description='"' + NASTY.replace('"', '""') + '"'))
-    return [ingest(warehouse, export("first.csv", *first)), ingest(warehouse, export("second.csv", *second))]
+
+    def fill(warehouse: Warehouse) -> list[str]:
+        return [ingest(warehouse, export("first.csv", *first)), ingest(warehouse, export("second.csv", *second))]
+
+    return states.bring(warehouse, fill)
 
 
 def paged(client, limit: int, **filters: object) -> list[dict]:
@@ -119,7 +125,7 @@ def test_a_load_s_lines_come_in_the_order_of_its_file(client, shop):
     assert [item["line_no"] for item in found] == list(range(1, 50))
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@on_a_database(examples=8)
 @given(st.integers(1, 30), st.integers(0, 4))
 def test_pages_stay_stable_while_loads_come_and_go(client, shop, warehouse, export, limit, at_page):
     before = {key(item) for item in paged(client, 1000)}

@@ -5,12 +5,13 @@ from collections import Counter
 import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import load
 from retail_pipeline.warehouse.tables import LINE_TABLES, contested_invoices, loads, order_lines
 from retail_pipeline_tests.exports import ONLINE_RETAIL, assert_everything_is_accounted_for, order_line, rows
+from retail_pipeline_tests.properties import on_a_database
 
 pytestmark = pytest.mark.database
 
@@ -18,11 +19,7 @@ invoices = st.sampled_from(["1", "2", "3", "C4"])
 files = st.lists(st.lists(st.tuples(invoices, st.integers(-3, 9)), max_size=6), min_size=1, max_size=4)
 
 
-@settings(
-    max_examples=12,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@on_a_database(examples=8)
 @given(files=files, data=st.data())
 def test_any_sequence_of_loads_and_reruns_ends_in_the_same_tables(warehouse, export, files, data):
     with warehouse.writing() as connection:

@@ -4,14 +4,15 @@ import random
 import subprocess
 import sys
 
+import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from retail_pipeline.warehouse.tables import quarantined_lines
 from retail_pipeline_tests.broken_files import CORPUS, TOO_LARGE_TO_MUTATE, content, mutated
 from retail_pipeline_tests.exports import ONLINE_RETAIL, ingest, rows
 from retail_pipeline_tests.fuzzing import ingest as outcome_of
+from retail_pipeline_tests.properties import on_a_database
 
 pytestmark = pytest.mark.database
 
@@ -56,7 +57,7 @@ def test_a_broken_file_is_loaded_as_a_whole_or_refused_for_what_it_is(landing, t
     assert found == expected
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@on_a_database(examples=30)
 @given(
     st.sampled_from(
         [name for name, data in CORPUS.items() if len(data if isinstance(data, bytes) else b"") < TOO_LARGE_TO_MUTATE]

@@ -26,15 +26,19 @@ pytestmark = pytest.mark.database
 
 
 @pytest.fixture
-def shop(warehouse: Warehouse, tmp_path, export) -> Warehouse:
+def shop(warehouse: Warehouse, states, tmp_path, export) -> Warehouse:
     """A year's sales with a return, a row in quarantine and an invoice that a later load replaces; all marts."""
-    sample = tmp_path / "sample.csv"
-    write_sample(sample, orders=150)
-    ingest(warehouse, sample)
-    lines = [order_line("n1", country="France"), order_line("n2", country="Atlantis"), order_line(quantity="many")]
-    ingest(warehouse, export("late.csv", *lines, order_line("C7", quantity=-2, at="12/9/2011 9:00")))
-    for mart in marts().values():
-        refresh(warehouse, mart)
+
+    def fill(warehouse: Warehouse) -> None:
+        sample = tmp_path / "sample.csv"
+        write_sample(sample, orders=150)
+        ingest(warehouse, sample)
+        lines = [order_line("n1", country="France"), order_line("n2", country="Atlantis"), order_line(quantity="many")]
+        ingest(warehouse, export("late.csv", *lines, order_line("C7", quantity=-2, at="12/9/2011 9:00")))
+        for mart in marts().values():
+            refresh(warehouse, mart)
+
+    states.bring(warehouse, fill)
     return warehouse
 
 

@@ -74,7 +74,7 @@ NOTHING = 0
 
 
 @pytest.fixture
-def good(warehouse: Warehouse, export) -> Warehouse:
+def good(warehouse: Warehouse, states, export) -> Warehouse:
     """A warehouse in which every expectation holds, with amounts that are large, and awkward for floats."""
     french = {"customer": "2", "country": "France"}
     next_year = "1/4/2011 9:00"
@@ -106,12 +106,16 @@ def good(warehouse: Warehouse, export) -> Warehouse:
         order_line("REPLACED", "CHANGED", 2, "0.2", customer="3"),
         order_line("LATE", "LAST", 1, "99999999.9999", next_year, customer="5"),
     ]
-    with warehouse.writing() as connection:  # so that what changed since then stays noted
-        ledger.enter_tested(connection, "mart_orders", version=NOTHING, terms="", passed=True)
-    ingest(warehouse, export("first.csv", *first))
-    ingest(warehouse, export("second.csv", *second))
-    for mart in marts().values():
-        refresh(warehouse, mart)
+
+    def fill(warehouse: Warehouse) -> None:
+        with warehouse.writing() as connection:  # so that what changed since then stays noted
+            ledger.enter_tested(connection, "mart_orders", version=NOTHING, terms="", passed=True)
+        ingest(warehouse, export("first.csv", *first))
+        ingest(warehouse, export("second.csv", *second))
+        for mart in marts().values():
+            refresh(warehouse, mart)
+
+    states.bring(warehouse, fill)
     return warehouse
 
 

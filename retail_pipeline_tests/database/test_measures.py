@@ -41,16 +41,21 @@ WHOLE = {
 
 
 @pytest.fixture
-def shop(warehouse: Warehouse, tmp_path, export) -> Warehouse:
+def shop(warehouse: Warehouse, states, tmp_path, export) -> Warehouse:
     """A shop with two loads, of which the later replaces an invoice of the other, and all marts."""
-    sample = tmp_path / "sample.csv"
-    write_sample(sample, orders=150)
-    ingest(warehouse, sample)
-    with warehouse.reading() as connection:
-        invoice = connection.scalar(sa.text("SELECT MIN(invoice_no) FROM order_lines WHERE customer_id IS NOT NULL"))
-    ingest(warehouse, export("late.csv", order_line(invoice, quantity=2), order_line("new", country="France")))
-    for mart in marts().values():
-        refresh(warehouse, mart)
+
+    def fill(warehouse: Warehouse) -> None:
+        sample = tmp_path / "sample.csv"
+        write_sample(sample, orders=150)
+        ingest(warehouse, sample)
+        known = sa.text("SELECT MIN(invoice_no) FROM order_lines WHERE customer_id IS NOT NULL")
+        with warehouse.reading() as connection:
+            invoice = connection.scalar(known)
+        ingest(warehouse, export("late.csv", order_line(invoice, quantity=2), order_line("new", country="France")))
+        for mart in marts().values():
+            refresh(warehouse, mart)
+
+    states.bring(warehouse, fill)
     return warehouse
 
 

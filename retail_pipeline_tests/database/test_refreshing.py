@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import marts
@@ -32,6 +32,7 @@ from retail_pipeline_tests.exports import (
     order_line,
     rows,
 )
+from retail_pipeline_tests.properties import on_a_database
 
 pytestmark = pytest.mark.database
 
@@ -92,11 +93,7 @@ steps = st.lists(st.sampled_from(["load", "load", "rerun", "revert", "refresh", 
 sources = st.sampled_from([ONLINE_RETAIL, ONLINE_RETAIL, APPENDING, DROPPING])
 
 
-@settings(
-    max_examples=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@on_a_database(examples=8)
 @given(data=st.data())
 def test_any_sequence_of_loads_reruns_and_reverts_is_followed_as_if_all_were_made_anew(warehouse, export, data):
     empty(warehouse)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given
 
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh
@@ -17,6 +17,7 @@ from retail_pipeline.warehouse.loading import revert
 from retail_pipeline.warehouse.tables import changed_invoices, tested_parts
 from retail_pipeline_tests.database.test_refreshing import empty, lines, refresh_all
 from retail_pipeline_tests.exports import ingest, order_line, rows
+from retail_pipeline_tests.properties import on_a_database
 
 pytestmark = pytest.mark.database
 
@@ -64,14 +65,18 @@ def change(warehouse: Warehouse, statement: str) -> None:
 
 
 @pytest.fixture
-def passed(warehouse, export) -> Warehouse:
+def passed(warehouse, states, export) -> Warehouse:
     """A warehouse whose marts passed, and then got an invoice of a customer that they knew."""
-    ingest(warehouse, export("1.csv", order_line("1"), order_line("2", customer="18")))
-    refresh_all(warehouse)
-    assert set(scopes(warehouse).values()) == {None}
-    assert check(warehouse) == {}
-    ingest(warehouse, export("2.csv", order_line("3", customer="18", at="1/4/2011 9:00")))
-    refresh_all(warehouse)
+
+    def fill(warehouse: Warehouse) -> None:
+        ingest(warehouse, export("1.csv", order_line("1"), order_line("2", customer="18")))
+        refresh_all(warehouse)
+        assert set(scopes(warehouse).values()) == {None}
+        assert check(warehouse) == {}
+        ingest(warehouse, export("2.csv", order_line("3", customer="18", at="1/4/2011 9:00")))
+        refresh_all(warehouse)
+
+    states.bring(warehouse, fill)
     return warehouse
 
 
@@ -139,12 +144,7 @@ def test_all_of_a_mart_is_tested_after_a_change_of_most_lines_or_of_its_expectat
     assert set(scopes(passed).values()) == {None}
 
 
-@settings(
-    max_examples=5,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate],
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+@on_a_database(examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(data=st.data())
 def test_after_any_loads_and_reverts_what_changed_passes_where_everything_would(warehouse, export, data):
     empty(warehouse)

@@ -1,6 +1,7 @@
 """The API as a process of its own: what its OpenAPI document promises, clients that go away, and large files."""
 
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,9 +17,10 @@ import pytest
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.migrations import upgrade
-from retail_pipeline_tests.end_to_end.commands import environment, retail
-from retail_pipeline_tests.end_to_end.test_serving import free_port, wait_for
+from retail_pipeline_tests.end_to_end.commands import environment
+from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
+from retail_pipeline_tests.ports import free_port
 
 pytestmark = pytest.mark.end_to_end
 
@@ -46,15 +48,13 @@ def api(home: Path, **settings: str) -> Iterator[tuple[str, subprocess.Popen]]:
             yield f"http://127.0.0.1:{port}", process
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(30)
+            process.wait(SECONDS_TO_STOP)
 
 
 @pytest.fixture
-def shop(tmp_path: Path, export) -> Path:
-    home = tmp_path / "shop"
-    lines = [order_line(str(number), quantity="x" if number % 10 == 0 else number) for number in range(1, 3000)]
-    assert retail("ingest", export("day.csv", *lines), home=home).returncode == 0
-    return home
+def shop(ingested, tmp_path: Path) -> Path:
+    lines = (order_line(str(number), quantity="x" if number % 10 == 0 else number) for number in range(1, 3000))
+    return shutil.copytree(ingested("three thousand rows", lines), tmp_path / "shop")
 
 
 def test_no_request_makes_a_server_error_or_an_answer_that_the_document_does_not_declare(shop):
@@ -117,7 +117,7 @@ def test_a_client_that_goes_away_in_the_middle_of_an_upload_leaves_nothing_behin
 
 
 def wait_for_folders(landing: Path, are_right) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SECONDS_TO_STOP
     while not are_right(set(landing.iterdir())):
         assert time.monotonic() < deadline
         time.sleep(0.05)

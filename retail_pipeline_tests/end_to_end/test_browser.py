@@ -20,13 +20,15 @@ from retail_pipeline.dashboards.queries import Answers, answers, choices, select
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline_tests.end_to_end.commands import environment, retail
-from retail_pipeline_tests.end_to_end.test_serving import free_port, wait_for
+from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
+from retail_pipeline_tests.ports import free_port
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 pytestmark = [
     pytest.mark.end_to_end,
+    pytest.mark.xdist_group("browser"),  # whose shop takes longer to make than its pages to look at
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here, so no page was looked at in a browser"),
 ]
 
@@ -59,7 +61,7 @@ def address(home: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(SECONDS_TO_STOP)
 
 
 @contextmanager

@@ -45,9 +45,8 @@ def test_the_demonstration_shows_a_year_of_sales_and_the_second_time_that_nothin
     assert second.stdout.partition("Lines read")[2] == first.stdout.partition("Lines read")[2]
 
 
-def test_the_demonstration_refuses_to_mix_with_real_loads(home, export):
-    assert retail("ingest", export("mine.csv", order_line()), home=home).returncode == 0
-    refused = retail("demo", home=home)
+def test_the_demonstration_refuses_to_mix_with_real_loads(shop):
+    refused = retail("demo", home=shop)
     assert refused.returncode == 2
     assert "holds loads of your own" in refused.stderr
 
@@ -90,11 +89,10 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(home, ex
     assert "secret" not in result.stderr
 
 
-def test_the_quarantine_is_written_to_a_file_with_reasons_and_raw_fields(home, export, tmp_path):
-    retail("ingest", export("day.csv", order_line(), order_line(quantity="many", description="£5 gift")), home=home)
-    load_id = retail("loads", home=home).stdout.splitlines()[1].split()[0]
+def test_the_quarantine_is_written_to_a_file_with_reasons_and_raw_fields(shop, tmp_path):
+    load_id = retail("loads", home=shop).stdout.splitlines()[1].split()[0]
     output = tmp_path / "held.csv"
-    assert retail("quarantine", load_id, "--output", output, home=home).stdout == f"1 rows written to {output}\n"
+    assert retail("quarantine", load_id, "--output", output, home=shop).stdout == f"1 rows written to {output}\n"
     with output.open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["file_line"], row["reasons"], row["quantity"], row["description"]) == (
@@ -123,10 +121,9 @@ def test_an_interrupted_ingest_is_finished_by_ingest_without_files(home, export)
     assert "Nothing is new" in retail("ingest", home=home).stdout
 
 
-def test_marts_are_refreshed_when_asked_fully_or_when_they_are_behind(home, export):
-    retail("ingest", export("1.csv", order_line("1")), home=home)
-    assert retail("marts", "refresh", home=home).stdout == "The marts are up to date.\n"
-    full = retail("marts", "refresh", "--full", home=home)
+def test_marts_are_refreshed_when_asked_fully_or_when_they_are_behind(shop):
+    assert retail("marts", "refresh", home=shop).stdout == "The marts are up to date.\n"
+    full = retail("marts", "refresh", "--full", home=shop)
     assert full.returncode == 0
     assert full.stdout.endswith("The marts are refreshed.\n")
 
@@ -137,26 +134,25 @@ def test_sources_and_loads_are_listed(home):
     assert retail("db", "upgrade", home=home).stdout == "The tables are up to date.\n"
 
 
-def test_what_was_lost_is_restored_with_its_marts_and_can_be_worked_with(home, export, tmp_path):
-    retail("ingest", export("1.csv", order_line("1"), order_line("2", quantity="six")), home=home)
-    listed = retail("loads", home=home).stdout
+def test_what_was_lost_is_restored_with_its_marts_and_can_be_worked_with(shop, tmp_path):
+    listed = retail("loads", home=shop).stdout
     load_id = listed.splitlines()[1].split()[0]
     backup = tmp_path / "backup.zip"
-    written = retail("backup", "--output", backup, home=home)
+    written = retail("backup", "--output", backup, home=shop)
     assert written.returncode == 0, written.stderr
     assert f"{backup}: 1 loads, 1 order lines, 1 files" in written.stdout
-    shutil.rmtree(home)
+    shutil.rmtree(shop)
 
-    restored = retail("restore", backup, home=home)
+    restored = retail("restore", backup, home=shop)
     assert restored.returncode == 0, restored.stderr
     assert "1 loads, 1 order lines, 1 files; all figures add up." in restored.stdout
     assert restored.stdout.endswith("The marts are refreshed.\n")
-    assert retail("loads", home=home).stdout == listed
-    assert "rows 2 read, 1 loaded" in retail("loads", "reload", load_id, home=home).stdout
-    refused = retail("restore", backup, home=home)
+    assert retail("loads", home=shop).stdout == listed
+    assert "rows 2 read, 1 loaded" in retail("loads", "reload", load_id, home=shop).stdout
+    refused = retail("restore", backup, home=shop)
     assert (refused.returncode, refused.stderr) == (
         2,
         "retail: the database holds 1 loads; --replace puts the backup in their place\n",
     )
-    told = retail("prune", "--dry-run", home=home, RETAIL_KEEP_RAW_DAYS="0").stdout
+    told = retail("prune", "--dry-run", home=shop, RETAIL_KEEP_RAW_DAYS="0").stdout
     assert told == "Would delete 2 raw lines of 1 loads, 0 files (0.0 MB) and 0 results of checks.\n"

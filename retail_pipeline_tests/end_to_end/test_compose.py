@@ -60,7 +60,7 @@ def test_a_file_that_is_posted_is_seen_in_the_marts_by_the_user_of_tableau(deplo
 
     made = deployment.run("code", ["retail", "keys", "create", "till", "--scope", "ingest", "--scope", "read"])
     with_key = {"Authorization": f"Bearer {made.stdout.strip()}"}
-    wait_until(lambda: api.get("/marts").status_code == 401, seconds=10)
+    wait_until(lambda: api.get("/marts").status_code == 401, seconds=60)
     content = HEADER + order_line("1", quantity=2, price="1.25") + "\n"
     posted = api.post("/ingest", files={"file": ("day.csv", content.encode())}, headers=with_key)
     assert (posted.status_code, posted.json()["status"]) == (202, "landed"), posted.text

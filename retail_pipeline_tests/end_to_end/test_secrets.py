@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from retail_pipeline_tests import servers
 from retail_pipeline_tests.end_to_end.commands import environment, retail
-from retail_pipeline_tests.end_to_end.test_serving import free_port, wait_for
+from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
+from retail_pipeline_tests.ports import free_port
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.mysql]
 
@@ -90,7 +91,7 @@ def test_no_secret_is_in_any_output_log_answer_or_file_whatever_fails(user, expo
             ]
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(SECONDS_TO_STOP)
     told.append((tmp_path / "api.log").read_text())
     assert "GET /marts/mart_kpis 500" in told[-1]
     assert "request_id=the-proxy-s-own" in told[-1]

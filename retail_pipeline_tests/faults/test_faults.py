@@ -15,7 +15,17 @@ from retail_pipeline_tests.faults.rounds import play
 pytestmark = pytest.mark.database
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("server", marks=pytest.mark.mysql)])
+GROUNDS = {"sqlite": [], "server": [pytest.mark.mysql]}
+"""With further marks of their tests; those of one ground stay with one worker, for making it takes seconds."""
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[*marks, pytest.mark.xdist_group(f"faults on {name}")])
+        for name, marks in GROUNDS.items()
+    ],
+)
 def shop(request, tmp_path_factory) -> Iterator[ground.Ground]:
     folder = tmp_path_factory.mktemp("faults")
     if request.param == "sqlite":

@@ -1,6 +1,5 @@
 """Alerts: what they say, and that each is told once, by real receivers on this machine."""
 
-import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -27,6 +26,7 @@ from retail_pipeline.alerts.channels import Email, Webhook, configured
 from retail_pipeline.alerts.outbox import Outbox
 from retail_pipeline.cli import main
 from retail_pipeline.settings import Settings
+from retail_pipeline_tests.ports import free_port
 from retail_pipeline_tests.receivers import Receiver, web_receiver
 
 RUN = FinishedRun("r1", "load", "http://dagster/runs/r1", failed=False)
@@ -178,9 +178,7 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
         return AuthResult(success=(login.login, login.password) == (b"retail", b"hunter2"), handled=False)
 
     box = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     access = {"authenticator": authenticate, "auth_required": True, "auth_require_tls": False}
     server = Controller(box, "127.0.0.1", port, **access)
     server.start()

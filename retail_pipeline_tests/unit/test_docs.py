@@ -54,6 +54,7 @@ def test_every_setting_is_in_the_readme_and_every_setting_there_exists():
         assert set(re.findall(r"RETAIL_[A-Z_]+", document)) <= known | {
             "RETAIL_TEST_MYSQL_URL",
             "RETAIL_TEST_DATA",
+            "RETAIL_TEST_EXAMPLES",
             "RETAIL_TEST_TABLEAU_XSD",
         }
 
