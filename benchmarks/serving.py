@@ -15,7 +15,7 @@ import click
 from benchmarks.bench import Shop
 from benchmarks.comparison import Cost
 from retail_pipeline_tests.end_to_end.commands import environment
-from retail_pipeline_tests.end_to_end.test_serving import free_port
+from retail_pipeline_tests.ports import free_port
 
 SECONDS = 4
 CONNECTIONS = 8

@@ -11,7 +11,5 @@ def upgrade() -> None:
     # doesn't hold the index reads and writes each of them.
     with op.batch_alter_table("order_lines") as lines:
         lines.drop_index("ix_order_lines_customer_product")
-        lines.create_index(
-            "ix_order_lines_customer", ["source", "customer_id", "kind", "invoice_date", "product_code"]
-        )
+        lines.create_index("ix_order_lines_customer", ["source", "customer_id", "kind", "invoice_date", "product_code"])
         lines.create_index("ix_order_lines_country", ["country", "invoice_date", "load_id", "line_no"])
