@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import click
+import sqlalchemy as sa
 
 from benchmarks import exports
 from benchmarks.comparison import Cost
@@ -52,6 +53,29 @@ class Bench:
         exports.write_lines(path, lines)
         return path
 
+    def year(self, back: int) -> Path:
+        """About half a million order lines as they would have been so many years earlier; written once."""
+        path = self.scratch / f"{back}_years_ago.csv"
+        if not path.exists():
+            exports.write_year(self.exports.whole, path, back)
+        return path
+
+    def run_peer(self, name: str, file: Path, *packages: str) -> Cost:
+        """Runs a program of `benchmarks.peers` on an empty database, with packages of its own where it needs some."""
+        program = [str(Path(__file__).parent / "peers" / f"{name}.py")]
+        if packages:  # installed before anything is measured, and kept by uv
+            runner = [sys.executable, "-m", "uv", "run", "--quiet", "--no-project"]
+            runner += [f"--with={package}" for package in packages]
+            subprocess.run([*runner, "python", "-c", ""], check=True)
+        with self.empty_database() as url, self.empty_folder() as folder:
+            target = url or f"sqlite:///{folder / 'peer.db'}"
+            command = [*(runner if packages else []), "python" if packages else sys.executable, *program]
+            seconds, usage = _run([*command, str(file), target], folder, dict(os.environ))
+            engine = sa.create_engine(target, poolclass=sa.NullPool)
+            with engine.connect() as connection:
+                lines = connection.scalar(sa.text("SELECT COUNT(*) FROM `lines`"))
+        return _cost(seconds, usage, lines)
+
     def ingest(self, *files: Path) -> Cost:
         """Runs `retail ingest` as a process of its own, from an empty RETAIL_HOME and an empty database."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder, self.empty_database() as url:
@@ -63,9 +87,7 @@ class Bench:
             click.echo(f"Ingesting {years} years of history", err=True)
             folder = self.scratch / f"{years}_years"
             folder.mkdir()
-            files = [folder / f"{back}_years_ago.csv" for back in reversed(range(years))]
-            for back, path in zip(reversed(range(years)), files, strict=True):
-                exports.write_year(self.exports.whole, path, back)
+            files = [self.year(back) for back in reversed(range(years))]
             self.shops[years] = Shop(folder, self.cleanups.enter_context(self.empty_database()), self.exports.whole)
             self.shops[years].ingest(*files)
         return self.shops[years]
@@ -116,12 +138,7 @@ class Shop:
         command = [sys.executable, "-m", "retail_pipeline", "ingest", *map(str, files)]
         # In the folder, where no .env file is.
         seconds, usage = _run(command, self.folder, environment(home, RETAIL_DATABASE_URL=self.url))
-        return Cost(
-            seconds=seconds,
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            peak_mib=usage.ru_maxrss * MAXRSS_BYTES / 2**20,
-            lines=_lines_loaded(home, self.url),
-        )
+        return _cost(seconds, usage, _lines_loaded(home, self.url))
 
     def ingest_next_day(self) -> Cost:
         """Runs `retail ingest` with one more day of 2,000 order lines."""
@@ -142,6 +159,11 @@ class Shop:
         return Cost(seconds, cpu_seconds, peak_mib=0, lines=_lines_loaded(self.folder / "home", self.url))
 
 
+def _cost(seconds: float, usage: "os.struct_rusage", lines: int) -> Cost:
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Cost(seconds, cpu_seconds, peak_mib=usage.ru_maxrss * MAXRSS_BYTES / 2**20, lines=lines)
+
+
 def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage"]:
     """The wall time and the resources of one process, where RUSAGE_CHILDREN would tell of all so far.
 
@@ -158,7 +180,7 @@ def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[f
         if process.returncode != 0:
             output.seek(0)
             said = "".join(output.readlines()[-20:])
-            raise click.ClickException(f"`retail ingest` ended with status {process.returncode}:\n{said}")
+            raise click.ClickException(f"{command} ended with status {process.returncode}:\n{said}")
     return seconds, usage
 
 

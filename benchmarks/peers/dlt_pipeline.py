@@ -1,0 +1,11 @@
+"""dlt: a pipeline from Arrow tables, its fastest way, to its destination `sqlalchemy`."""
+
+import sys
+
+import dlt
+import pyarrow.csv
+
+file, url = sys.argv[1:]
+lines = pyarrow.csv.read_csv(file, pyarrow.csv.ReadOptions(encoding="cp1252"))
+pipeline = dlt.pipeline("bench", destination=dlt.destinations.sqlalchemy(url), dataset_name=url.rpartition("/")[2])
+pipeline.run(lines, table_name="lines", write_disposition="replace")
