@@ -10,7 +10,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet pyproject.toml --universal --fork-st
 	--custom-compile-command 'make requirements' --no-emit-index-url --no-emit-find-links --strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test test-sqlite test-databases bench lint requirements wheel clean
+.PHONY: help install demo serve test test-sqlite test-databases test-spark bench lint requirements wheel clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -32,7 +32,10 @@ test-sqlite: .venv/.installed-dev ## run the tests that need no server
 test-databases: .venv/.installed-dev ## run the database tests alone, on the server in RETAIL_TEST_MYSQL_URL
 	$(PYTEST) -m database
 
-bench: .venv/.installed-dev ## measure, and write the report
+test-spark: .venv/.installed-spark ## install PySpark, and run the tests on a real Spark with two workers (needs Java 17)
+	$(BIN)/python -m pytest retail_pipeline_tests/spark
+
+bench: .venv/.installed-spark ## measure, and write the report
 	$(BIN)/python -m benchmarks
 
 lint: .venv/.installed-dev ## check style and formatting, and the files that Docker and GitHub read
@@ -71,6 +74,10 @@ clean: ## remove .venv and everything that was built; data in .retail stays
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
 	$(PIP_INSTALL) --requirement requirements-dev.txt
+	@touch $@
+
+.venv/.installed-spark: pyproject.toml .venv/.installed-dev
+	$(PIP_INSTALL) --constraint requirements-dev.txt --editable '.[spark]'
 	@touch $@
 
 # Not a matter of .venv/.installed-dev: pins that can't be installed must still be replaceable.

@@ -3,6 +3,7 @@
 from datetime import date
 from typing import Annotated, Literal
 
+import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,7 +11,9 @@ from api import cursors, formats, problems
 from api.access import may
 from api.formats import Format
 from api.json import answer
+from api.problems import Refused
 from api.state import WarehouseDep
+from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.paging import LineFilter, lines, page
 
 router = APIRouter(tags=["read"], dependencies=[may("read")])
@@ -88,9 +91,18 @@ def transactions(request: Request, warehouse: WarehouseDep, filters: Annotated[F
         from retail_pipeline.warehouse.streaming import batches, schema
 
         with warehouse.reading() as connection:
+            _refuse_lines_elsewhere(connection)
             query = lines(connection, chosen)
         return formats.stream(batches(warehouse, query), schema(query), form, "transactions")
     after = cursors.key_in(filters.cursor, chosen.key)
     with warehouse.reading() as connection:
         items = page(connection, chosen, after, filters.limit)
+        if not items:
+            _refuse_lines_elsewhere(connection)
     return answer({"items": items, "next": cursors.next_page(request, filters, chosen.key, items, filters.limit)})
+
+
+def _refuse_lines_elsewhere(connection: sa.Connection) -> None:
+    """No lines must not be mistaken for lines that another engine keeps."""
+    if elsewhere := ledger.without_lines(connection):
+        raise Refused(503, f"the lines of {elsewhere[0]} aren't in the database, for Spark loaded them")

@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -70,16 +71,23 @@ class Bench:
         with self.empty_database() as url, self.empty_folder() as folder:
             target = url or f"sqlite:///{folder / 'peer.db'}"
             command = [*(runner if packages else []), "python" if packages else sys.executable, *program]
-            seconds, usage = _run([*command, str(file), target], folder, dict(os.environ))
+            seconds, usage, of_all = _run([*command, str(file), target], folder, dict(os.environ))
             engine = sa.create_engine(target, poolclass=sa.NullPool)
             with engine.connect() as connection:
                 lines = connection.scalar(sa.text("SELECT COUNT(*) FROM `lines`"))
-        return _cost(seconds, usage, lines)
+        return _cost(seconds, usage, of_all, lines)
 
-    def ingest(self, *files: Path) -> Cost:
+    def exports_of(self, lines: int, files: int) -> list[Path]:
+        """Made-up exports of about so many lines together, which have no invoice in common."""
+        click.echo(f"Making up {files} exports of about {lines:,} lines together", err=True)
+        paths = [self.scratch / f"{lines}_lines_{number}.csv" for number in range(files)]
+        exports.write_parts(paths, lines)
+        return paths
+
+    def ingest(self, *files: Path, **settings: str) -> Cost:
         """Runs `retail ingest` as a process of its own, from an empty RETAIL_HOME and an empty database."""
         with tempfile.TemporaryDirectory(dir=self.scratch) as folder, self.empty_database() as url:
-            return Shop(Path(folder), url, files[0]).ingest(*files)
+            return Shop(Path(folder), url, files[0]).ingest(*files, **settings)
 
     def shop_with_history(self, years: int) -> "Shop":
         """A shop that has ingested so many years of order lines; made once, kept until the benchmarks end."""
@@ -132,13 +140,13 @@ class Shop:
         """How many order lines count."""
         return _lines_loaded(self.folder / "home", self.url)
 
-    def ingest(self, *files: Path) -> Cost:
-        """Runs `retail ingest` as a process of its own."""
+    def ingest(self, *files: Path, **settings: str) -> Cost:
+        """Runs `retail ingest` as a process of its own, with further settings."""
         home = self.folder / "home"
         command = [sys.executable, "-m", "retail_pipeline", "ingest", *map(str, files)]
         # In the folder, where no .env file is.
-        seconds, usage = _run(command, self.folder, environment(home, RETAIL_DATABASE_URL=self.url))
-        return _cost(seconds, usage, _lines_loaded(home, self.url))
+        seconds, usage, of_all = _run(command, self.folder, environment(home, RETAIL_DATABASE_URL=self.url, **settings))
+        return _cost(seconds, usage, of_all, _lines_loaded(home, self.url))
 
     def ingest_next_day(self) -> Cost:
         """Runs `retail ingest` with one more day of 2,000 order lines."""
@@ -159,29 +167,69 @@ class Shop:
         return Cost(seconds, cpu_seconds, peak_mib=0, lines=_lines_loaded(self.folder / "home", self.url))
 
 
-def _cost(seconds: float, usage: "os.struct_rusage", lines: int) -> Cost:
-    cpu_seconds = usage.ru_utime + usage.ru_stime
-    return Cost(seconds, cpu_seconds, peak_mib=usage.ru_maxrss * MAXRSS_BYTES / 2**20, lines=lines)
+def _cost(seconds: float, usage: "os.struct_rusage", of_all: int, lines: int) -> Cost:
+    peak = max(usage.ru_maxrss * MAXRSS_BYTES, of_all)
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak_mib=peak / 2**20, lines=lines)
 
 
-def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage"]:
+def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage", int]:
     """The wall time and the resources of one process, where RUSAGE_CHILDREN would tell of all so far.
 
-    What it says of peak memory begins with the size of this process, which is smaller as long as it holds no data.
+    What it says of peak memory begins with the size of this process, which is smaller as long as it holds no data. The
+    last figure is the most bytes that it and the processes which it started were seen to have together.
     """
     with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()
         process = subprocess.Popen(
             command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
-        _, status, usage = os.wait4(process.pid, 0)
+        with _watched(process.pid) as seen:
+            _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             output.seek(0)
             said = "".join(output.readlines()[-20:])
             raise click.ClickException(f"{command} ended with status {process.returncode}:\n{said}")
-    return seconds, usage
+    return seconds, usage, max(seen)
+
+
+@contextmanager
+def _watched(process: int) -> Iterator[list[int]]:
+    """The memory of a process and all below it, looked at again and again; a second is a long time for neither."""
+    seen, ended = [0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
+            seen.append(sum(_own_memory(one) for one in _family(process)))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _family(process: int) -> list[int]:
+    """A process and all below it, as proc(5) tells them; none elsewhere than on Linux."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
+    family = [process] if process in parents else []
+    for one in family:
+        family += [child for child, parent in parents.items() if parent == one]
+    return family
+
+
+def _own_memory(process: int) -> int:
+    """The bytes that a process doesn't share with another."""
+    with suppress(OSError):
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+        return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_")) * 1024
+    return 0
 
 
 def _lines_loaded(home: Path, url: str) -> int:

@@ -5,6 +5,7 @@ import lzma
 import shutil
 import tarfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -51,6 +52,20 @@ def made_up(folder: Path) -> Exports:
 def write_lines(path: Path, lines: int) -> None:
     """Writes a sample of about so many lines."""
     write_sample(path, orders=_orders(lines), seed=SEED)
+
+
+def write_parts(paths: list[Path], lines: int) -> None:
+    """Writes a sample of about so many lines into several files, which have no invoice in common."""
+    with ExitStack() as closing:
+        files = [closing.enter_context(path.open("w", encoding="cp1252", newline="")) for path in paths]
+        writers, number = [csv.writer(file) for file in files], 0
+        for row in sample_rows(_orders(lines), SEED):
+            if row[INVOICE] == HEADER[INVOICE]:
+                for writer in writers:
+                    writer.writerow(row)
+                continue
+            number = int(row[INVOICE].lstrip("AC") or number)  # a broken row may lack it
+            writers[number % len(paths)].writerow(row)
 
 
 def cut_by_day(rows: Iterable[list[str]], folder: Path) -> Exports:

@@ -5,6 +5,7 @@ import click
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.measuring import Scope, bases, figures, figures_by_load, in_kpis, measure_named
 from retail_pipeline.reports import LOADS_SHOWN, open_warehouse, print_table
+from retail_pipeline.warehouse import ledger
 
 
 def print_explanation(name: str, place: str, period: str) -> None:
@@ -23,6 +24,9 @@ def print_explanation(name: str, place: str, period: str) -> None:
         totals = figures(connection, name, scope)
         by_load = figures_by_load(connection, name, scope)
         shown = in_kpis(connection, name, scope)
+        elsewhere = ledger.without_lines(connection)
+    if elsewhere:
+        raise BadInput(f"the lines of {elsewhere[0]} aren't in the database, for Spark loaded them: see docs/spark.md")
     if not totals:
         raise BadInput(f"there are no order lines of {place}, {period}")
     click.echo()

@@ -24,7 +24,6 @@ from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, correcting, ledger
 from retail_pipeline.warehouse.landing import land, read_anew
 from retail_pipeline.warehouse.loading import Progress as LoadProgress
-from retail_pipeline.warehouse.loading import revert
 from retail_pipeline.warehouse.migrations import ensure_current
 
 if TYPE_CHECKING:
@@ -82,10 +81,12 @@ def refresh_marts(*, full: bool = False) -> int:
 
 def revert_load(load_id: str) -> int:
     """Takes a load back out and refreshes the marts; returns the exit status."""
+    from retail_pipeline.engines import engine_of
+
     warehouse = Warehouse(Settings())
     ensure_current(warehouse)
     with warehouse.alone():
-        revert(warehouse, load_id)
+        engine_of(warehouse).revert(load_id)
     click.echo(f"{load_id} is taken back out.")
     return refresh_marts()
 

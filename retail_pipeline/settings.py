@@ -50,6 +50,19 @@ class Settings(BaseSettings):
         default=None,
         description="Folder with source profiles of your own. Not set: `sources` under `RETAIL_HOME`.",
     )
+    engine: Literal["database", "spark"] = Field(
+        default="database",
+        description="What loads files and computes marts: the database itself, or Apache Spark.",
+    )
+    spark_master: str = Field(
+        default="local[*]",
+        description="Spark's master: this machine's processors, or a cluster's address, such as `spark://host:7077`.",
+    )
+    spark_folder: str = Field(
+        default="",
+        description="Where Spark keeps lines and marts as Parquet: a folder that all its machines share, or a URL such "
+        "as `s3://bucket/retail`. Empty: `spark` under `RETAIL_HOME`.",
+    )
     batch_rows: int = Field(
         default=50_000,
         ge=1,
@@ -223,6 +236,14 @@ class Settings(BaseSettings):
     @property
     def landing_folder(self) -> Path:
         return self.resolved_home / "landing"
+
+    @property
+    def spark_url(self) -> str:
+        """`spark_folder` as a URL."""
+        if "://" in self.spark_folder:
+            return self.spark_folder.rstrip("/")
+        folder = Path(self.spark_folder).expanduser() if self.spark_folder else self.resolved_home / "spark"
+        return folder.resolve().as_uri()
 
     @property
     def inbox_folder(self) -> Path:

@@ -7,9 +7,10 @@ import dagster as dg
 
 from retail_pipeline.defs.loads import tell_what_is_loaded
 from retail_pipeline.defs.resources import POOL, Retail
+from retail_pipeline.engines import Engine
 from retail_pipeline.quality import under_test
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
-from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
+from retail_pipeline.quality.great_expectations_bridge import Verdict
 from retail_pipeline.warehouse import Warehouse, check_results, ledger
 from retail_pipeline.warehouse.check_results import CheckResult
 from retail_pipeline.warehouse.retrying import retried
@@ -47,18 +48,20 @@ def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Itera
 
     All expectations are evaluated whichever were asked for, so that what the ledger says of a load holds for all.
     """
-    found, load_ids, loaded = _test_loads(retail.warehouse, context.run.run_id)
+    found, load_ids, loaded = _test_loads(retail.warehouse, retail.engine, context.run.run_id)
     tell_what_is_loaded(context.instance, loaded)
     yield from shown_in_dagster(context, found, {"loads": len(load_ids)})
 
 
 @retried
-def _test_loads(warehouse: Warehouse, run_id: str) -> tuple[list[CheckResult], list[str], list[Mapping[str, Any]]]:
+def _test_loads(
+    warehouse: Warehouse, engine: Engine, run_id: str
+) -> tuple[list[CheckResult], list[str], list[Mapping[str, Any]]]:
     """What was found, of which loads, and the ledger's rows of all that are in the tables."""
     with warehouse.reading() as connection:
         loaded = [entry for entry in ledger.entries(connection) if entry["status"] == "loaded"]
         load_ids = ledger.unchecked(connection) or [entry["load_id"] for entry in loaded]
-    found = _found(LOAD_SUITES, {suite.table: evaluate(warehouse, suite, load_ids) for suite in LOAD_SUITES})
+    found = _found(LOAD_SUITES, {suite.table: engine.evaluate(suite, load_ids) for suite in LOAD_SUITES})
     passed = all(result.passed for result in found if result.severity == "critical")
     with warehouse.writing() as connection:
         check_results.enter(connection, run_id, found)
@@ -81,16 +84,16 @@ def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
 
         All expectations are evaluated whichever were asked for, so that what is noted of the mart holds for all.
         """
-        yield from shown_in_dagster(context, _test_mart(retail.warehouse, suite, context.run.run_id), {})
+        yield from shown_in_dagster(context, _test_mart(retail.warehouse, retail.engine, suite, context.run.run_id), {})
 
     return checks
 
 
 @retried
-def _test_mart(warehouse: Warehouse, suite: Suite, run_id: str) -> list[CheckResult]:
+def _test_mart(warehouse: Warehouse, engine: Engine, suite: Suite, run_id: str) -> list[CheckResult]:
     with warehouse.reading() as connection:
         scope = under_test.scopes(connection, [suite])[suite.table]
-    verdicts = evaluate(warehouse, suite, since=scope.since)
+    verdicts = engine.evaluate(suite, since=scope.since)
     found = _found([suite], {suite.table: verdicts})
     with warehouse.writing() as connection:
         check_results.enter(connection, run_id, found)

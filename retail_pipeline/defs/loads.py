@@ -1,6 +1,6 @@
 """The assets that belong to a load: what the file said, the lines that count, the rows held back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -8,10 +8,8 @@ import sqlalchemy as sa
 
 from retail_pipeline.defs.metadata import OWNERS, described
 from retail_pipeline.defs.resources import POOL, Retail
-from retail_pipeline.errors import BadInput
-from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse, bulk, ledger
-from retail_pipeline.warehouse.loading import Progress, load
+from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse.loading import Progress
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import countries, order_lines, quarantined_lines, raw_order_lines
 
@@ -69,38 +67,30 @@ def load_assets(
     context: dg.AssetExecutionContext, retail: Retail, progress: dg.ResourceParam[Progress]
 ) -> Iterator[dg.MaterializeResult]:
     """Loads files into all three tables: they change together or not at all, whichever of them was asked for."""
-    failures = []
-    for load_id in context.partition_keys:
-        try:
-            _load(context, retail, load_id, progress)
-        except BadInput as error:
-            context.log.error(str(error))
-            failures.append(str(error))
-    if failures:
-        raise dg.Failure("\n".join(failures), allow_retries=False)
+    problems = retail.engine.load(context.partition_keys, retail.sources, context.run.run_id, progress)
+    for problem in problems.values():
+        context.log.error(str(problem))
+    _show(context, retail, [load_id for load_id in context.partition_keys if load_id not in problems])
+    if problems:
+        raise dg.Failure("\n".join(map(str, problems.values())), allow_retries=False)
     for table in TABLES:
         if dg.AssetKey(table.name) in context.selected_asset_keys:
             yield dg.MaterializeResult(asset_key=table.name)
 
 
-def _load(context: dg.AssetExecutionContext, retail: Retail, load_id: str, progress: Progress) -> None:
-    entry, way = _loaded(retail.warehouse, retail.sources, load_id, context.run.run_id, progress)
-    shown = _shown(entry)
-    shown["order_lines"]["loaded_by"] = way
-    for key in context.selected_asset_keys:
-        context.add_asset_metadata(shown[key.path[-1]], asset_key=key, partition_key=load_id)
+def _show(context: dg.AssetExecutionContext, retail: Retail, load_ids: Sequence[str]) -> None:
+    way = retail.engine.way()
+    for entry in _entries(retail.warehouse, load_ids):
+        shown = _shown(entry)
+        shown["order_lines"]["loaded_by"] = way
+        for key in context.selected_asset_keys:
+            context.add_asset_metadata(shown[key.path[-1]], asset_key=key, partition_key=entry["load_id"])
 
 
 @retried
-def _loaded(
-    warehouse: Warehouse, sources: SourceCatalogue, load_id: str, run_id: str, progress: Progress
-) -> tuple[Mapping[str, Any], str]:
-    """Loads a file; what the ledger then says of it, and the way in which its rows went."""
+def _entries(warehouse: Warehouse, load_ids: Sequence[str]) -> list[Mapping[str, Any]]:
     with warehouse.reading() as connection:
-        source = ledger.entry(connection, load_id)["source"]
-    load(warehouse, load_id, sources.get(source), run_id=run_id, progress=progress)
-    with warehouse.reading() as connection:
-        return ledger.entry(connection, load_id), bulk.way(connection)
+        return ledger.entries(connection, load_ids)
 
 
 def tell_what_is_loaded(instance: dg.DagsterInstance, entries: Iterable[Mapping[str, Any]]) -> None:

@@ -9,7 +9,6 @@ from retail_pipeline.defs.metadata import OWNERS, derived, described
 from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.marts.catalogue import Mart, marts
 from retail_pipeline.marts.lineage import column_lineage
-from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.retrying import retried
@@ -48,7 +47,7 @@ def mart_asset(mart: Mart) -> dg.AssetsDefinition:
     def asset(retail: Retail, config: RefreshConfig) -> dg.MaterializeResult:
         if mart.reads:
             _refuse_unchecked_loads(retail)
-        outcome = refresh(retail.warehouse, mart, full=config.full)
+        outcome = retail.engine.refresh(mart, full=config.full)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": outcome.rows,

@@ -9,7 +9,6 @@ from retail_pipeline.defs.metadata import OWNERS
 from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.marts.catalogue import Mart, marts
 from retail_pipeline.marts.refresh import stale
-from retail_pipeline.marts.verification import difference
 from retail_pipeline.quality.gaps import gaps_by_source
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import check_results
@@ -76,7 +75,7 @@ def _verified(retail: Retail, mart: Mart, is_behind: bool) -> CheckResult:
     if is_behind:  # somebody asked for this alone
         error = f"{mart.name} doesn't show the newest lines; run the job `nightly`, which refreshes it first"
         return CheckResult(ASSET, mart.name, _check_of(mart.name), "critical", False, {"error": error})
-    found = difference(retail.warehouse, mart)
+    found = retail.engine.difference(mart)
     details = {"unexpected_rows": found.rows, "rows_missing": found.rows_missing, "rows_extra": found.rows_extra}
     sample = [{name: str(value) for name, value in row.items()} for row in found.sample]
     return CheckResult(

@@ -9,6 +9,7 @@ import dagster as dg
 from retail_pipeline import logs
 from retail_pipeline.defs import processes
 from retail_pipeline.defs.processes import PROCESS_TAG
+from retail_pipeline.engines import Engine, engine_of
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse
@@ -39,6 +40,10 @@ class Retail(dg.ConfigurableResource):
         warehouse = Warehouse(Settings())
         _ready(warehouse)
         return warehouse
+
+    @cached_property
+    def engine(self) -> Engine:
+        return engine_of(self.warehouse)
 
     @cached_property
     def sources(self) -> SourceCatalogue:

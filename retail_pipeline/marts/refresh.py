@@ -45,7 +45,7 @@ def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
     """Brings a mart up to date, by what changed where that is noted; with `full`, by making all of it anew."""
     began = time.monotonic()
     with warehouse.writing() as connection:
-        version = _version_of_inputs(connection, mart)
+        version = version_of_inputs(connection, mart)
         shown, definition = ledger.shown_versions(connection).get(mart.name, (-1, ""))
         same_definition = definition == mart.definition
         rows = ledger.rows_shown(connection, mart.name)
@@ -87,7 +87,7 @@ def stale(warehouse: Warehouse) -> list[str]:
     return [mart.name for mart in marts().values() if shown.get(mart.name) != (version, mart.definition)]
 
 
-def _version_of_inputs(connection: sa.Connection, mart: Mart) -> int:
+def version_of_inputs(connection: sa.Connection, mart: Mart) -> int:
     """The version of order_lines that the mart will show: the oldest among what it reads."""
     shown = ledger.shown_versions(connection)
     read = [shown.get(name, (-1, ""))[0] for name in mart.reads if name in marts()]

@@ -98,6 +98,13 @@ class Change:
         _forget(self.connection, self.version)
 
 
+def enter_unnoted(connection: sa.Connection) -> None:
+    """Begins a new version of which nothing is noted, so that every mart is made anew."""
+    connection.execute(sa.update(warehouse_state).values(version=warehouse_state.c.version + 1))
+    connection.execute(sa.update(warehouse_state).values(bulk_version=warehouse_state.c.version))
+    _forget(connection, connection.scalar(sa.select(warehouse_state.c.version)))
+
+
 _STATES = (
     (order_lines, sa.literal("").label("first_superseded_by")),
     (superseded_lines, superseded_lines.c.first_superseded_by),

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 
 import sqlalchemy as sa
+import sqlglot
 from sqlglot import exp
 from sqlglot.optimizer.annotate_types import annotate_types
 from sqlglot.optimizer.qualify import qualify
@@ -25,7 +27,13 @@ def qualified(query: exp.Query, schema: MappingSchema) -> exp.Query:
 
 
 def translate(query: exp.Query, dialect: str, schema: MappingSchema) -> str:
-    """The query's text for a database, with the same results on each to the last decimal."""
+    """The query's text for a database, or for `spark`, with the same results on each to the last decimal."""
+    if dialect == "spark":
+        carried = query.transform(_exact_on_spark)
+        for join in carried.find_all(exp.Join):
+            if join.kind == "STRAIGHT_JOIN":  # Spark chooses the order of joins by what it sees
+                join.set("kind", None)
+        return carried.sql("spark")
     if dialect != "sqlite":
         return query.sql("mysql")
     typed = qualified(query, schema)
@@ -62,6 +70,34 @@ def _exact_on_sqlite(node: exp.Expression) -> exp.Expression:
     if isinstance(node, exp.Sum) and _has_fraction(node) and not isinstance(node.parent, exp.Window):
         return _in_units(node, node)
     return node
+
+
+_RATIO_ON_SPARK = sqlglot.parse_one(
+    "IF((:above < 0) = (:below < 0), 1, -1) * CAST((:double * ABS(:above) + ABS(:below)) DIV (2 * ABS(:below)) "
+    "AS DECIMAL(19, 0)) * :unit",
+    read="spark",
+)
+_SIDE_ON_SPARK = "DECIMAL(24, 4)"
+
+
+def _exact_on_spark(node: exp.Expression) -> exp.Expression:
+    """ROUND(a / b, n) as a division of whole numbers, rounded half away from zero.
+
+    Spark makes doubles of whole numbers when it divides them, and cuts the decimals of a ratio off at a place that
+    depends on the types of its sides.
+    """
+    if not (isinstance(node, exp.Round) and isinstance(node.this.unnest(), exp.Div)):
+        return node
+    ratio, decimals = node.this.unnest(), int(node.args["decimals"].name)
+    sides = {"above": ratio.this, "below": ratio.expression}
+    exact = {name: exp.cast(side.transform(_exact_on_spark), _SIDE_ON_SPARK) for name, side in sides.items()}
+    numbers = {"double": 2 * 10**decimals, "unit": Decimal(1).scaleb(-decimals)}
+    values = exact | {name: exp.Literal.number(f"{Decimal(number):f}") for name, number in numbers.items()}
+
+    def filled_in(part: exp.Expression) -> exp.Expression:
+        return values[part.name].copy() if isinstance(part, exp.Placeholder) else part
+
+    return exp.paren(_RATIO_ON_SPARK.transform(filled_in), copy=False)
 
 
 def _computed_exactly(side: exp.Expression) -> exp.Expression:

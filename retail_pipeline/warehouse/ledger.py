@@ -7,7 +7,15 @@ import sqlalchemy as sa
 
 from retail_pipeline.errors import NotFound
 from retail_pipeline.warehouse.exact import SCALE
-from retail_pipeline.warehouse.tables import corrections, loads, mart_refreshes, mart_tests, warehouse_state
+from retail_pipeline.warehouse.tables import (
+    corrections,
+    loads,
+    mart_refreshes,
+    mart_tests,
+    order_lines,
+    superseded_lines,
+    warehouse_state,
+)
 
 
 def entry(connection: sa.Connection, load_id: str) -> sa.RowMapping:
@@ -38,6 +46,22 @@ def to_be_corrected(connection: sa.Connection) -> dict[str, datetime]:
     pending = (sa.not_(corrections.c.is_applied), loads.c.status == "loaded")
     query = sa.select(corrections.c.load_id, made).join(loads, loads.c.load_id == corrections.c.load_id)
     return dict(connection.execute(query.where(*pending).group_by(corrections.c.load_id)).all())
+
+
+def loaded(connection: sa.Connection) -> list[sa.RowMapping]:
+    """The ledger's rows of loads that are in the tables, in landing order."""
+    return list(
+        connection.execute(sa.select(loads).where(loads.c.status == "loaded").order_by(loads.c.landing_no)).mappings()
+    )
+
+
+def without_lines(connection: sa.Connection) -> list[str]:
+    """Loads with order lines of which the database has none, because another engine loaded them."""
+    has_lines = (sa.exists().where(lines.c.load_id == loads.c.load_id) for lines in (order_lines, superseded_lines))
+    query = sa.select(loads.c.load_id).where(
+        loads.c.status == "loaded", loads.c.rows_loaded + loads.c.rows_superseded > 0, sa.not_(sa.or_(*has_lines))
+    )
+    return list(connection.scalars(query.order_by(loads.c.landing_no)))
 
 
 def loaded_by(connection: sa.Connection, run_ids: Collection[str]) -> list[sa.RowMapping]:
@@ -103,15 +127,20 @@ def first_not_shown(connection: sa.Connection) -> datetime | None:
     return connection.scalar(sa.select(sa.func.min(loads.c.loaded_at)).where(loads.c.status == "loaded", later))
 
 
-def enter_loaded(connection: sa.Connection, load_id: str, run_id: str | None, figures: dict) -> None:
-    """Notes that a load's rows are in the tables, with their currency, counts, amounts and dates."""
+def enter_loaded(
+    connection: sa.Connection, load_id: str, run_id: str | None, figures: dict, at: datetime | None = None
+) -> None:
+    """Notes that a load's rows are in the tables, with their currency, counts, amounts and dates.
+
+    `at` is the time that they bear where they are kept in files, now if it is left out.
+    """
     connection.execute(
         sa.update(loads)
         .where(loads.c.load_id == load_id)
         .values(
             status="loaded",
             error=None,
-            loaded_at=now(),
+            loaded_at=at or now(),
             checked_at=None,
             raw_pruned_at=None,
             run_id=run_id,
@@ -189,6 +218,11 @@ def shown_versions(connection: sa.Connection) -> dict[str, tuple[int, str]]:
     return {mart: (version, definition) for mart, version, definition in connection.execute(query)}
 
 
+def refresh_times(connection: sa.Connection) -> dict[str, datetime]:
+    """When each mart was last refreshed."""
+    return dict(connection.execute(sa.select(mart_refreshes.c.mart, mart_refreshes.c.refreshed_at)).all())
+
+
 def rows_shown(connection: sa.Connection, mart: str) -> int:
     """How many rows a mart had when it was last refreshed."""
     return connection.scalar(sa.select(mart_refreshes.c.rows_written).where(mart_refreshes.c.mart == mart)) or 0
@@ -206,9 +240,16 @@ def times_made_anew(connection: sa.Connection) -> dict[str, int]:
 
 
 def enter_refreshed(
-    connection: sa.Connection, mart: str, version: int, definition: str, rows: int, *, made_anew: bool
+    connection: sa.Connection,
+    mart: str,
+    version: int,
+    definition: str,
+    rows: int,
+    *,
+    made_anew: bool,
+    at: datetime | None = None,
 ) -> None:
-    """Notes which state a mart shows from now on."""
+    """Notes which state a mart shows from now on; `at` as in `enter_loaded`."""
     times = times_made_anew(connection).get(mart, 0) + int(made_anew)
     connection.execute(sa.delete(mart_refreshes).where(mart_refreshes.c.mart == mart))
     connection.execute(
@@ -218,7 +259,7 @@ def enter_refreshed(
             definition=definition,
             rows_written=rows,
             times_made_anew=times,
-            refreshed_at=now(),
+            refreshed_at=at or now(),
         )
     )
 

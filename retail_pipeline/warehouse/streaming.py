@@ -24,7 +24,12 @@ BATCH_ROWS = 10_000
 
 def schema(query: sa.Select) -> pa.Schema:
     """The Arrow schema of a query's columns, as the tables declare them."""
-    return pa.schema([(column.name, _arrow_type(column.type)) for column in query.selected_columns])
+    return pa.schema([(column.name, arrow_type(column.type)) for column in query.selected_columns])
+
+
+def table_schema(table: sa.Table) -> pa.Schema:
+    """The Arrow schema of a table's rows."""
+    return schema(sa.select(table))
 
 
 def batches(warehouse: Warehouse, query: sa.Select) -> Generator[pa.RecordBatch]:
@@ -131,7 +136,8 @@ def _field(column: sa.ColumnElement) -> sa.ColumnElement[str]:
     return sa.func.coalesce(text, "", type_=sa.String)
 
 
-def _arrow_type(type_: sa.types.TypeEngine) -> pa.DataType:
+def arrow_type(type_: sa.types.TypeEngine) -> pa.DataType:
+    """The type of a column's values in Arrow."""
     match type_:
         case ExactDecimal():
             return pa.decimal128(type_.impl.precision, type_.impl.scale)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from retail_pipeline.settings import Settings
 from retail_pipeline_tests.composing import ROOT, Missing, read
 
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
@@ -84,3 +85,17 @@ def test_the_workflow_tries_every_python_that_is_supported():
     supported = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
     versions = [f"3.{minor}" for minor in range(int(supported[1]), int(supported[2]))]
     assert workflow["jobs"]["test"]["strategy"]["matrix"]["python"] == versions
+
+
+def test_kubernetes_gets_the_same_graph_settings_that_there_are_and_one_writer_at_a_time():
+    values = yaml.safe_load((ROOT / "deploy" / "kubernetes-values.yaml").read_text(encoding="utf-8"))
+    instance = yaml.safe_load((ROOT / "dagster.yaml").read_text(encoding="utf-8"))
+    (code,) = values["dagster-user-deployments"]["deployments"]
+    assert code["dagsterApiGrpcArgs"] == read(ALL_SET)["services"]["code"]["command"][-2:]
+    assert {name.removeprefix("RETAIL_").lower() for name in code["env"]} <= Settings.model_fields.keys()
+    assert code["env"]["RETAIL_HOME"] == code["volumeMounts"][0]["mountPath"]
+    pools = instance["concurrency"]["pools"]
+    assert values["concurrency"]["pools"] == {
+        "granularity": pools["granularity"],
+        "defaultLimit": pools["default_limit"],
+    }

@@ -19,11 +19,13 @@ BELOW = {
     "warehouse": {"errors", "settings", "sources", "intake"},
     "marts": {"errors", "settings", "sources", "intake", "warehouse"},
     "quality": {"errors", "redaction", "settings", "sources", "intake", "warehouse", "marts"},
+    "spark": {"errors", "settings", "sources", "intake", "warehouse", "marts", "quality"},
+    "engines": {"errors", "sources", "warehouse", "marts", "quality", "spark"},
     "dashboards": {"errors", "settings", "sources", "intake", "warehouse", "marts"},
     "alerts": {"errors", "redaction", "settings", "warehouse"},
     "defs": {
         *("errors", "logs", "redaction", "settings", "sources", "intake", "warehouse", "marts", "quality"),
-        *("dashboards", "alerts"),
+        *("dashboards", "alerts", "engines"),
     },
 }
 """What each room may import besides itself. The command line, the demonstration and the API may import all."""
@@ -57,6 +59,22 @@ def test_only_the_warehouse_knows_which_database_it_is():
             continue
         text = path.read_text(encoding="utf-8")
         assert "dialect.name" not in text, path
+
+
+def test_only_the_room_for_it_imports_spark():
+    for path in [*HOUSE.rglob("*.py"), *(HOUSE.parent / "api").rglob("*.py")]:
+        imported = {
+            name.partition(".")[0]
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for name in (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
+        }
+        assert "pyspark" not in imported or path.parent == HOUSE / "spark", path
 
 
 def test_every_module_opens_with_a_sentence_on_what_lives_there():

@@ -1,0 +1,106 @@
+"""What does the work of loading, taking back, refreshing and testing: the database itself, or Apache Spark."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from retail_pipeline.errors import BadInput
+from retail_pipeline.marts import refresh, verification
+from retail_pipeline.marts.catalogue import Mart
+from retail_pipeline.quality import great_expectations_bridge as bridge
+from retail_pipeline.quality.catalogue import Suite
+from retail_pipeline.sources import SourceCatalogue
+from retail_pipeline.warehouse import Warehouse, bulk, ledger, loading
+from retail_pipeline.warehouse.loading import Progress
+from retail_pipeline.warehouse.retrying import retried
+
+
+class Engine(Protocol):
+    """Whatever it is, the ledger, the marts and what is in quarantine end up in the database, and are the same."""
+
+    def load(
+        self, load_ids: Iterable[str], sources: SourceCatalogue, run_id: str | None, progress: Progress
+    ) -> dict[str, BadInput]:
+        """Loads landed files, and loads that another engine loaded; returns what is wrong with those that can't be."""
+
+    def way(self) -> str:
+        """How rows are loaded, for people who wonder why it is slow."""
+
+    def revert(self, load_id: str) -> None:
+        """Takes a load back out. Raises BadInput where it isn't in the tables."""
+
+    def refresh(self, mart: Mart, *, full: bool = False) -> refresh.Refresh:
+        """Brings a mart up to date; with `full`, by making all of it anew."""
+
+    def evaluate(
+        self, suite: Suite, load_ids: Sequence[str] = (), since: int | None = None
+    ) -> dict[str, bridge.Verdict]:
+        """A verdict for every expectation of a suite, as `great_expectations_bridge.evaluate` gives it."""
+
+    def difference(self, mart: Mart) -> verification.Difference:
+        """Compares a mart in the database with what it would be if all of it were made anew."""
+
+
+class DatabaseEngine:
+    """Everything happens in the database."""
+
+    def __init__(self, warehouse: Warehouse):
+        self._warehouse = warehouse
+
+    def load(
+        self, load_ids: Iterable[str], sources: SourceCatalogue, run_id: str | None, progress: Progress
+    ) -> dict[str, BadInput]:
+        problems = {}
+        for load_id in dict.fromkeys([*load_ids, *self._without_lines()]):
+            try:
+                _load(self._warehouse, load_id, sources, run_id, progress)
+            except BadInput as problem:
+                problems[load_id] = problem
+        return problems
+
+    def way(self) -> str:
+        with self._warehouse.reading() as connection:
+            return bulk.way(connection)
+
+    def revert(self, load_id: str) -> None:
+        loading.revert(self._warehouse, load_id)
+
+    def refresh(self, mart: Mart, *, full: bool = False) -> refresh.Refresh:
+        if elsewhere := self._without_lines():
+            raise BadInput(
+                f"{', '.join(elsewhere[:5])}{' and others' if len(elsewhere) > 5 else ''}: loaded by Spark, and not in "
+                f"the database. `retail loads reload {elsewhere[0]}` loads all of them there"
+            )
+        return refresh.refresh(self._warehouse, mart, full=full)
+
+    def evaluate(
+        self, suite: Suite, load_ids: Sequence[str] = (), since: int | None = None
+    ) -> dict[str, bridge.Verdict]:
+        return bridge.evaluate(self._warehouse, suite, load_ids, since)
+
+    def difference(self, mart: Mart) -> verification.Difference:
+        return verification.difference(self._warehouse, mart)
+
+    def _without_lines(self) -> list[str]:
+        return _without_lines(self._warehouse)
+
+
+@retried
+def _load(warehouse: Warehouse, load_id: str, sources: SourceCatalogue, run_id: str | None, progress: Progress) -> None:
+    with warehouse.reading() as connection:
+        source = ledger.entry(connection, load_id)["source"]
+    loading.load(warehouse, load_id, sources.get(source), run_id=run_id, progress=progress)
+
+
+@retried
+def _without_lines(warehouse: Warehouse) -> list[str]:
+    with warehouse.reading() as connection:
+        return ledger.without_lines(connection)
+
+
+def engine_of(warehouse: Warehouse) -> Engine:
+    """The engine that the settings name."""
+    if warehouse.settings.engine == "spark":
+        from retail_pipeline.spark.engine import SparkEngine
+
+        return SparkEngine(warehouse)
+    return DatabaseEngine(warehouse)
