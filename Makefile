@@ -1,5 +1,5 @@
 # Every command of the project. Python 3.11 to 3.13 and make are all a machine needs: the rest goes into .venv,
-# at the versions pinned in requirements.txt and, for developers, requirements-dev.txt.
+# at the versions pinned in requirements.txt and, for developers, requirements-dev.txt and requirements-spark.txt.
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -47,10 +47,11 @@ lint: .venv/.installed-dev ## check style and formatting, and the files that Doc
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 # Pins that still satisfy pyproject.toml stay; delete the files first to take the newest of everything.
-requirements: $(BIN)/uv ## pin what pyproject.toml asks for: for all, for the API alone, and for developers
+requirements: $(BIN)/uv ## pin what pyproject.toml asks for: for all, the API alone, developers, and Spark
 	$(UV_COMPILE) --output-file requirements.txt
 	$(UV_COMPILE) --overrides api/without.txt --constraints requirements.txt --output-file requirements-api.txt
 	$(UV_COMPILE) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(UV_COMPILE) --group dev --extra spark --constraints requirements-dev.txt --output-file requirements-spark.txt
 
 wheel: .venv/.created ## build a wheel in dist/
 	rm -rf build # setuptools would pack what an earlier build left there
@@ -76,8 +77,8 @@ clean: ## remove .venv and everything that was built; data in .retail stays
 	$(PIP_INSTALL) --requirement requirements-dev.txt
 	@touch $@
 
-.venv/.installed-spark: pyproject.toml .venv/.installed-dev
-	$(PIP_INSTALL) --constraint requirements-dev.txt --editable '.[spark]'
+.venv/.installed-spark: requirements-spark.txt .venv/.installed-dev
+	$(PIP_INSTALL) --requirement requirements-spark.txt
 	@touch $@
 
 # Not a matter of .venv/.installed-dev: pins that can't be installed must still be replaceable.

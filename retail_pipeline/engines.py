@@ -44,7 +44,7 @@ class DatabaseEngine:
     """Everything happens in the database."""
 
     def __init__(self, warehouse: Warehouse):
-        self._warehouse = warehouse
+        self._warehouse, self._all_lines_are_here = warehouse, False
 
     def load(
         self, load_ids: Iterable[str], sources: SourceCatalogue, run_id: str | None, progress: Progress
@@ -65,11 +65,12 @@ class DatabaseEngine:
         loading.revert(self._warehouse, load_id)
 
     def refresh(self, mart: Mart, *, full: bool = False) -> refresh.Refresh:
-        if elsewhere := self._without_lines():
+        if not self._all_lines_are_here and (elsewhere := self._without_lines()):
             raise BadInput(
                 f"{', '.join(elsewhere[:5])}{' and others' if len(elsewhere) > 5 else ''}: loaded by Spark, and not in "
                 f"the database. `retail loads reload {elsewhere[0]}` loads all of them there"
             )
+        self._all_lines_are_here = True  # asked once in a run: it looks at every load, and no other run is at work
         return refresh.refresh(self._warehouse, mart, full=full)
 
     def evaluate(

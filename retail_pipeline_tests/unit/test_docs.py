@@ -115,5 +115,5 @@ def test_the_example_profile_in_the_readme_is_one(tmp_path):
 
 
 def test_requirements_record_no_download_addresses():
-    for name in ("requirements.txt", "requirements-api.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-api.txt", "requirements-dev.txt", "requirements-spark.txt"):
         assert "://" not in (ROOT / name).read_text(encoding="utf-8")
