@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import time
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
@@ -13,6 +13,12 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from retail_pipeline.redaction import keep_secret
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The names of all time zones. Python looks through hundreds of files for them, each time that it is asked."""
+    return frozenset(available_timezones())
 
 
 class Settings(BaseSettings):
@@ -202,7 +208,7 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones():
+        if name not in time_zones():
             raise ValueError(f"{name!r} is no time zone; a name such as Europe/London is")
         return name
 

@@ -6,10 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import openpyxl
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-
 from retail_pipeline.errors import BadFile, BadInput
 from retail_pipeline.intake.formats import open_table
 from retail_pipeline.intake.formats.delimited import delimiter_of
@@ -73,6 +69,10 @@ def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> N
 
 
 def _write_workbook(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    import openpyxl  # a quarter of a second, which who reads corrections needn't wait
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
     rows = list(rows)
     for place, row in enumerate(rows, 1):
         for column, text in zip(header, row, strict=True):

@@ -3,7 +3,6 @@
 import codecs
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from zoneinfo import available_timezones
 
 import yaml
 from pydantic import (
@@ -18,6 +17,7 @@ from pydantic import (
 )
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.settings import time_zones
 from retail_pipeline.sources.dates import checked_format
 
 RAW_COLUMNS = (
@@ -196,7 +196,7 @@ class SourceProfile(Layout):
     @field_validator("time_zone", "reporting_time_zone")
     @classmethod
     def _known_time_zone(cls, time_zone: str | None) -> str | None:
-        if time_zone is not None and time_zone not in available_timezones():
+        if time_zone is not None and time_zone not in time_zones():
             raise ValueError(f"unknown time zone {time_zone!r}")
         return time_zone
 
