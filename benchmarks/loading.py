@@ -15,7 +15,7 @@ from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import load
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline.warehouse.tables import order_lines
 
 SOURCE = "online_retail"

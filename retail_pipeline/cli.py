@@ -251,7 +251,7 @@ def db_upgrade() -> None:
     """Make the tables, or bring them to this version; likewise those of the Dagster instance of RETAIL_DAGSTER_HOME."""
     from retail_pipeline.settings import Settings
     from retail_pipeline.warehouse import Warehouse
-    from retail_pipeline.warehouse.migrations import upgrade
+    from retail_pipeline.warehouse.migrations.upgrade import upgrade
 
     settings = Settings()
     upgrade(Warehouse(settings))

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests import servers
 from retail_pipeline_tests.exports import HEADER
 from retail_pipeline_tests.states import States

@@ -21,7 +21,7 @@ from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import load, revert
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline.warehouse.tables import LINE_TABLES, loads
 from retail_pipeline_tests.broken_files import CORPUS, TOO_LARGE_TO_MUTATE, content, mutated
 from retail_pipeline_tests.exports import assert_everything_is_accounted_for

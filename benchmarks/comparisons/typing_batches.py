@@ -14,7 +14,7 @@ from retail_pipeline.intake.reader import read_batches
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, bulk
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline.warehouse.tables import order_lines, raw_order_lines
 
 

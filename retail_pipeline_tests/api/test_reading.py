@@ -20,7 +20,7 @@ from retail_pipeline.marts.measuring import Scope, figures
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, rights
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests import servers
 from retail_pipeline_tests.api.conftest import THIS_MACHINE
 from retail_pipeline_tests.exports import ingest, order_line

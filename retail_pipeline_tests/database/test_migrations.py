@@ -11,7 +11,8 @@ from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.geography import country_rows
-from retail_pipeline.warehouse.migrations import ensure_current, upgrade
+from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline.warehouse.tables import countries, metadata
 
 pytestmark = pytest.mark.database

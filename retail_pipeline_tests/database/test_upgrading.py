@@ -16,7 +16,8 @@ from retail_pipeline.warehouse import Warehouse, correcting, ledger
 from retail_pipeline.warehouse.backups.restoring import restore
 from retail_pipeline.warehouse.backups.writing import back_up
 from retail_pipeline.warehouse.loading import load, revert
-from retail_pipeline.warehouse.migrations import ensure_current, missing_upgrade, upgrade
+from retail_pipeline.warehouse.migrations import ensure_current, missing_upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline.warehouse.tables import (
     LINE_TABLES,
     api_keys,

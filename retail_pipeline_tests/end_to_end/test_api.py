@@ -16,7 +16,7 @@ import pytest
 
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests.end_to_end.commands import environment
 from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line

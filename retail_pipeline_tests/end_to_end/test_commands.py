@@ -12,7 +12,7 @@ import pytest
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.landing import land
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests.end_to_end.commands import retail
 from retail_pipeline_tests.exports import ONLINE_RETAIL, order_line
 

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests import servers
 from retail_pipeline_tests.faults import work
 from retail_pipeline_tests.faults.proxy import Proxy

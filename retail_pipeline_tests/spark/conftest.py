@@ -11,7 +11,7 @@ import pytest
 from retail_pipeline.engines import Engine, engine_of
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.migrations import upgrade
+from retail_pipeline.warehouse.migrations.upgrade import upgrade
 
 MASTER = "local-cluster[2,1,1024]"
 """A master and two workers of one processor and one GiB each: code and data travel as they would between machines."""

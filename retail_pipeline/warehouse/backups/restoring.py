@@ -21,7 +21,8 @@ from retail_pipeline.warehouse import bulk, streaming
 from retail_pipeline.warehouse.backups.archive import KEPT, Manifest, Part, figures_of, opened, verify
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.landing import unpruned
-from retail_pipeline.warehouse.migrations import UNFINISHED_RESTORE, is_known, migrate
+from retail_pipeline.warehouse.migrations import UNFINISHED_RESTORE, is_known
+from retail_pipeline.warehouse.migrations.upgrade import migrate
 from retail_pipeline.warehouse.tables import loads, metadata
 
 log = logging.getLogger(__name__)

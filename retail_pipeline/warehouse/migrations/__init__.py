@@ -1,21 +1,12 @@
 """How the warehouse's tables are made and upgraded; `versions` holds one file per step."""
 
-from retail_pipeline.warehouse.migrations.upgrade import (
+from retail_pipeline.warehouse.migrations.revisions import (
+    HEAD,
     UNFINISHED_RESTORE,
     ensure_current,
     is_known,
-    migrate,
     missing_upgrade,
     revision_of,
-    upgrade,
 )
 
-__all__ = [
-    "UNFINISHED_RESTORE",
-    "ensure_current",
-    "is_known",
-    "migrate",
-    "missing_upgrade",
-    "revision_of",
-    "upgrade",
-]
+__all__ = ["HEAD", "UNFINISHED_RESTORE", "ensure_current", "is_known", "missing_upgrade", "revision_of"]
