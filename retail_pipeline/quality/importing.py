@@ -4,17 +4,17 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from importlib.machinery import ModuleSpec, PathFinder
-from importlib.util import LazyLoader
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-PUT_OFF = frozenset({"altair", "scipy", "scipy.stats"})
+PUT_OFF = ("altair", "scipy", "scipy.stats")
 """Half of the time and a third of the memory that the import costs."""
 
-LEFT_OUT = frozenset({"pyspark"})
+LEFT_OUT = ("pyspark",)
 """Where it is installed, Great Expectations would import it, which takes as long as all the rest."""
 
 
@@ -30,22 +30,37 @@ def great_expectations() -> Any:
     return great_expectations
 
 
+class Later(ModuleType):
+    """Stands for a module, which is imported when something of it is used."""
+
+    def __getattr__(self, attribute: str) -> Any:
+        _forget(self)
+        return getattr(import_module(self.__name__), attribute)
+
+
 @contextmanager
-def sparing(put_off: Collection[str], left_out: Collection[str]) -> Iterator[None]:
-    """While it lasts, modules that are put off run when something of theirs is used, and others are not found."""
+def sparing(put_off: Iterable[str], left_out: Iterable[str]) -> Iterator[None]:
+    """While it lasts, who imports modules that are put off gets what stands for them, and others aren't found.
 
-    class Spared:
-        @staticmethod
-        def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-            if name in left_out:
-                raise ModuleNotFoundError(f"{name} is left out", name=name)
-            spec = PathFinder.find_spec(name, path, target) if name in put_off else None
-            if spec and spec.loader:
-                spec.loader = LazyLoader(spec.loader)
-            return spec
-
-    sys.meta_path.insert(0, Spared)
+    A module that was imported before is what it was. Modules that are put off come after the package they are in.
+    """
+    standing_in = {name: Later(name) for name in put_off if name not in sys.modules}
+    hidden = [name for name in left_out if name not in sys.modules]
+    for name, module in standing_in.items():
+        package, _, own_name = name.rpartition(".")
+        if package in standing_in:
+            setattr(standing_in[package], own_name, module)
+    sys.modules.update(standing_in)
+    sys.modules.update(dict.fromkeys(hidden))  # None is what the import system takes for a module that isn't there
     try:
         yield
     finally:
-        sys.meta_path.remove(Spared)
+        for module in standing_in.values():
+            _forget(module)  # whoever imports it from now on gets it; `inspect`, too, would ask it for its file
+        for name in hidden:
+            sys.modules.pop(name, None)
+
+
+def _forget(module: ModuleType) -> None:
+    if sys.modules.get(module.__name__) is module:
+        del sys.modules[module.__name__]
