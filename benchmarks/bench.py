@@ -236,6 +236,6 @@ def _lines_loaded(home: Path, url: str) -> int:
     warehouse = Warehouse(Settings(_env_file=None, home=home, database_url=url))
     try:
         with warehouse.reading() as connection:
-            return sum(entry["rows_loaded"] for entry in ledger.entries(connection))
+            return sum(entry["rows_loaded"] or 0 for entry in ledger.entries(connection))
     finally:
         warehouse.engine.dispose()
