@@ -12,6 +12,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 
 CHUNK_BYTES = 1 << 20
+BATCH_ROWS = 10_000
 
 
 def compare(bench: Bench) -> Comparison:
@@ -31,8 +32,9 @@ def _by_driver(shop: Shop) -> Cost:
     warehouse = Warehouse(Settings(_env_file=None, home=shop.folder / "home", database_url=shop.url))
     began, lines = time.perf_counter(), 0
     with warehouse.reading() as connection:
-        result = connection.execution_options(stream_results=True).execute(sa.text("SELECT * FROM order_lines"))
-        while rows := result.cursor.fetchmany(10_000):
+        held = {"stream_results": True, "max_row_buffer": BATCH_ROWS}
+        result = connection.execution_options(**held).execute(sa.text("SELECT * FROM order_lines"))
+        while rows := result.fetchmany(BATCH_ROWS):
             lines += len(rows)
     warehouse.dispose()
     return Cost(time.perf_counter() - began, 0, 0, lines)

@@ -19,6 +19,9 @@ from retail_pipeline.warehouse.failures import told
 from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, is_held, named_lock
 from retail_pipeline.warehouse.retrying import retried
 
+KEPT_OPEN = 20
+"""Connections that wait for the next request: opening one takes longer than reading a page."""
+
 DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "sqlite": "sqlite"}
 
 
@@ -224,7 +227,7 @@ def _upper(text: str | None) -> str | None:
 def _sqlite_engine(url: sa.URL, lock_seconds: int) -> sa.Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": lock_seconds})
+    engine = sa.create_engine(url, connect_args={"timeout": lock_seconds}, pool_size=KEPT_OPEN)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(dbapi_connection, _record) -> None:
@@ -258,6 +261,8 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
         # Rows of other transactions are seen once they are committed, so what is read under the lock is the latest.
         isolation_level="READ COMMITTED",
         pool_pre_ping=True,
+        pool_size=KEPT_OPEN,
+        pool_reset_on_return=None,  # whoever began a transaction has ended it; a second ROLLBACK is a round trip more
         connect_args={
             "local_infile": True,
             "read_timeout": SILENT_SECONDS,  # for whoever answers a new connection, or doesn't
