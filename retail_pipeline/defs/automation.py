@@ -22,6 +22,9 @@ UNFINISHED = [
     dg.DagsterRunStatus.CANCELING,
 ]
 
+LOOKS_EVERY_SECONDS = 5
+"""How long a load waits for its marts, at the most, where nothing else is being loaded."""
+
 RUN_COMES_WITHIN = timedelta(minutes=5)
 """A file that landed has a run after this time, or nobody will start one: the marts don't wait for it any longer."""
 
@@ -91,6 +94,7 @@ def marts_follow_loads(*assets: dg.AssetsDefinition) -> dg.AutomationConditionSe
             "marts_follow_loads",
             target=dg.AssetSelection.assets(*assets),
             default_status=dg.DefaultSensorStatus.RUNNING,
+            minimum_interval_seconds=LOOKS_EVERY_SECONDS,
             use_user_code_server=True,  # Dagster's daemon knows no condition but its own
             run_tags={"dagster/priority": "1"},  # where loading never ends, a refresh doesn't wait for its end either
             description="Refreshes and checks the marts, and writes the files for Tableau anew, in one run for however "

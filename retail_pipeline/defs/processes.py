@@ -14,19 +14,37 @@ UNFINISHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING, dg.
 """What a run can be before it has ended; NOT_STARTED for an instant, after its row was written."""
 
 
+def tagged(process: int) -> str:
+    """A process of this host, for the tag."""
+    return f"{socket.gethostname()}:{process}:{_birth(process)}"
+
+
 def this_one() -> str:
     """This process, for the tag."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_birth(os.getpid())}"
+    return tagged(os.getpid())
+
+
+def living(run: dg.DagsterRun) -> int | None:
+    """The id of the process of this host that a run lives in; None where there is none, or it has ended."""
+    process = _on_this_host(run)
+    return int(process[0]) if process and _is_alive(*process) else None
+
+
+def is_gone(run: dg.DagsterRun) -> bool:
+    """Whether the process of a run has ended; of one on another host nothing can be known."""
+    process = _on_this_host(run)
+    return process is not None and not _is_alive(*process)
+
+
+def _on_this_host(run: dg.DagsterRun) -> list[str] | None:
+    host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
+    return process.split(":") if process and host == socket.gethostname() else None
 
 
 def close_abandoned_runs(instance: dg.DagsterInstance) -> None:
-    """A run whose process was killed can't say so itself: it would be shown as running, and hold up others, for ever.
-
-    Of a process on another host nothing can be known, and its runs are left alone.
-    """
+    """A run whose process was killed can't say so itself: it would be shown as running and hold up others for ever."""
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED)):
-        host, _, process = run.tags.get(PROCESS_TAG, "").partition(":")
-        if host == socket.gethostname() and not _is_alive(*process.split(":")):
+        if is_gone(run):
             instance.report_run_failed(run, "The process that it ran in is gone.")
 
 

@@ -131,11 +131,11 @@ def loaded(warehouse: Warehouse) -> list[str]:
         return [entry["load_id"] for entry in ledger.entries(connection) if entry["status"] == "loaded"]
 
 
-def wait_until(is_so: Callable[[], object]) -> None:
+def wait_until(is_so: Callable[[], object], every: float = 1) -> None:
     deadline = time.monotonic() + 10 * SECONDS_TO_COME_UP
     while not is_so():
         assert time.monotonic() < deadline
-        time.sleep(1)
+        time.sleep(every)
 
 
 def get(url: str) -> dict:

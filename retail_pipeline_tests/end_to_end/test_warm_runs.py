@@ -1,0 +1,63 @@
+"""Runs inside `retail serve`: forked from a warm process, stopped when asked to, tried again when killed."""
+
+import os
+import signal
+from pathlib import Path
+
+import httpx2 as httpx
+import pytest
+
+from retail_pipeline.defs.launcher import WARM
+from retail_pipeline.defs.processes import PROCESS_TAG
+from retail_pipeline.demo.sample import write_sample
+from retail_pipeline_tests.end_to_end.test_serving import get, graphql, served, wait_for, wait_until
+from retail_pipeline_tests.ports import free_port
+
+pytestmark = pytest.mark.end_to_end
+
+ORDERS = 3000  # so that a run is still loading when it is stopped
+
+
+def test_a_run_is_forked_from_a_warm_process_stops_when_asked_to_and_is_tried_again_when_killed(tmp_path):
+    port, api_port = free_port(), free_port()
+    api = f"http://127.0.0.1:{api_port}"
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    write_sample(first, orders=ORDERS, seed=1)
+    write_sample(second, orders=ORDERS, seed=2)
+
+    def post(path: Path) -> dict:
+        return httpx.post(f"{api}/ingest", files={"file": (path.name, path.read_bytes())}, timeout=60).json()
+
+    def process_of(run_id: str) -> int | None:
+        """Where a run lives that has begun."""
+        run = graphql(port, f'{{runOrError(runId: "{run_id}") {{... on Run {{status tags {{key value}}}}}}}}')[
+            "runOrError"
+        ]
+        tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+        return int(tags[PROCESS_TAG].split(":")[1]) if run["status"] == "STARTED" and PROCESS_TAG in tags else None
+
+    def runs() -> list[tuple[str, str]]:
+        asked = graphql(port, "{runsOrError{... on Runs{results{runId status}}}}")["runsOrError"]["results"]
+        return [(run["runId"], run["status"]) for run in asked]
+
+    with served(tmp_path / "shop", port, api_port):
+        wait_for(lambda: get(f"{api}/health"))
+        wait_for(lambda: graphql(port, "{version}"))
+        stopped = post(first)["run_id"]
+        wait_until(lambda: process_of(stopped), every=0.1)
+        warm = _parent(process_of(stopped))
+        assert WARM in Path(f"/proc/{warm}/cmdline").read_text()
+        graphql(port, f'mutation {{terminateRun(runId: "{stopped}") {{__typename}}}}')
+        wait_until(lambda: (stopped, "CANCELED") in runs())
+
+        posted = post(second)
+        killed = posted["run_id"]
+        wait_until(lambda: process_of(killed), every=0.1)
+        assert _parent(process_of(killed)) == warm
+        os.kill(process_of(killed), signal.SIGKILL)
+        wait_until(lambda: get(f"{api}{posted['follow']}")["status"] == "loaded")
+        assert (killed, "FAILURE") in runs()
+
+
+def _parent(process: int) -> int:
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
