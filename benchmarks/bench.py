@@ -148,12 +148,16 @@ class Shop:
         seconds, usage, of_all = _run(command, self.folder, environment(home, RETAIL_DATABASE_URL=self.url, **settings))
         return _cost(seconds, usage, of_all, _lines_loaded(home, self.url))
 
-    def ingest_next_day(self) -> Cost:
-        """Runs `retail ingest` with one more day of 2,000 order lines."""
+    def next_day(self) -> Path:
+        """One more day of 2,000 order lines."""
         self.days += 1
         path = self.folder / f"day_{self.days}.csv"
         exports.write_next_day(self.whole, path, self.days)
-        return self.ingest(path)
+        return path
+
+    def ingest_next_day(self) -> Cost:
+        """Runs `retail ingest` with one more day."""
+        return self.ingest(self.next_day())
 
     def show_dashboards(self) -> Cost:
         """Makes the pages of the dashboards, as the API does, with charts that the browser draws."""

@@ -4,11 +4,12 @@ import csv
 import lzma
 import shutil
 import tarfile
+from collections import deque
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 import click
@@ -103,15 +104,23 @@ def write_year(whole: Path, path: Path, years_back: int) -> None:
 
 
 def write_next_day(whole: Path, path: Path, number: int, lines: int = 2000) -> None:
-    """Writes so many order lines of the one file as if they were those of the `number`th day after its last one."""
+    """Writes so many order lines of the one file as if they were those of the `number`th day after its last one.
+
+    Where the file ends, they are those of its beginning again, with invoice numbers of their own.
+    """
+    # Never all in memory: what is measured is told the peak of the process that starts it, if that is larger.
     with whole.open(encoding="cp1252", newline="") as file:
-        rows = list(csv.reader(file))
-    last = max(filter(None, map(_moment, rows[-lines:])))
+        rows = deque(enumerate(csv.reader(file)), maxlen=lines)
+    last = max(filter(None, (_moment(row) for _, row in rows)))
+    first = number * lines % (rows[-1][0] - lines)
     day = last + timedelta(days=number)
-    with path.open("w", encoding="cp1252", newline="") as daily:
-        writer = csv.writer(daily)
-        writer.writerow(rows[0])
-        for row in rows[number * lines : (number + 1) * lines]:
+    with (
+        whole.open(encoding="cp1252", newline="") as file,
+        path.open("w", encoding="cp1252", newline="") as daily,
+    ):
+        reader, writer = csv.reader(file), csv.writer(daily)
+        writer.writerow(next(reader))
+        for row in islice(reader, first, first + lines):
             if moment := _moment(row):
                 row[WHEN] = f"{day:%Y-%m-%d} {moment:%H:%M:%S}"
             row[INVOICE] += f"D{number}" if row[INVOICE] else ""

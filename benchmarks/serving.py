@@ -34,6 +34,16 @@ def api(shop: Shop) -> Iterator[str]:
 
 
 @contextmanager
+def service(shop: Shop) -> Iterator[str]:
+    """Everything that `retail serve` starts over a shop; the API's address."""
+    port, dagster_port = free_port(), free_port()
+    command = [sys.executable, "-m", "retail_pipeline", "serve", "--port", str(dagster_port), "--api-port", str(port)]
+    variables = environment(shop.folder / "home", RETAIL_DATABASE_URL=shop.url)
+    with _serving(command, shop.folder, variables, port, "health") as address:
+        yield address
+
+
+@contextmanager
 def datasette(database: Path) -> Iterator[str]:
     """Datasette over a SQLite file; its address."""
     port = free_port()
