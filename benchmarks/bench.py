@@ -61,6 +61,12 @@ class Bench:
             exports.write_year(self.exports.whole, path, back)
         return path
 
+    def run(self, *command: str) -> Cost:
+        """Runs a command in an empty folder, which loads nothing."""
+        with self.empty_folder() as folder:
+            seconds, usage, of_all = _run([*command], folder, dict(os.environ))
+        return _cost(seconds, usage, of_all, lines=0)
+
     def run_peer(self, name: str, file: Path, *packages: str) -> Cost:
         """Runs a program of `benchmarks.peers` on an empty database, with packages of its own where it needs some."""
         program = [str(Path(__file__).parent / "peers" / f"{name}.py")]

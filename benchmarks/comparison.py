@@ -23,6 +23,8 @@ class Side:
 
     label: str
     run: Callable[[], Cost]
+    limit: float | None = None
+    """How high the median of its figure may be, whatever the other side's is."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,16 @@ class Measured:
         return [contender / base for base, contender in pairs]
 
     @property
+    def limits(self) -> list[tuple[str, float, float]]:
+        """Of each side that has a limit: label, median, and limit."""
+        sides = (self.comparison.base, self.comparison.contender)
+        found = zip(sides, self.medians, strict=True)
+        return [(side.label, figure, side.limit) for side, figure in found if side.limit is not None]
+
+    @property
     def met(self) -> bool:
-        return self.ratio <= self.comparison.target
+        """Whether the ratio and all limits are kept."""
+        return self.ratio <= self.comparison.target and all(figure <= limit for _, figure, limit in self.limits)
 
     def _figures(self, costs: list[Cost]) -> list[float]:
         return [getattr(cost, self.comparison.figure) for cost in costs]

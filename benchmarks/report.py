@@ -28,7 +28,10 @@ def report(measured: Sequence[Measured], facts: Mapping[str, str], day: date) ->
 
 def _outcome(one: Measured) -> tuple[str, ...]:
     pairs = f"{min(one.ratios):.2f} to {max(one.ratios):.2f}"
-    return f"`{one.name}`", f"{one.ratio:.2f}", pairs, f"≤ {one.comparison.target:g}", "met" if one.met else "missed"
+    _, form = FIGURES[one.comparison.figure]
+    limits = "".join(f"; {label} {figure:{form}} ≤ {limit:g}" for label, figure, limit in one.limits)
+    target = f"≤ {one.comparison.target:g}{limits}"
+    return f"`{one.name}`", f"{one.ratio:.2f}", pairs, target, "met" if one.met else "missed"
 
 
 def _section(one: Measured) -> Iterator[str]:
@@ -41,13 +44,20 @@ def _section(one: Measured) -> Iterator[str]:
     yield (
         f"Ratio of the medians of {heading}: {contender:{form}} ÷ {base:{form}} = {one.ratio:.2f}, of single pairs "
         f"{min(one.ratios):.2f} to {max(one.ratios):.2f}. Target: at most {one.comparison.target:g}, "
-        f"{'met' if one.met else 'missed'}."
+        f"{_kept(one.ratio, one.comparison.target)}."
     )
+    for label, figure, limit in one.limits:
+        yield ""
+        yield f"Target for {label} by itself: at most {limit:g}, {_kept(figure, limit)}."
     yield ""
     sides = [(one.comparison.base.label, one.base), (one.comparison.contender.label, one.contender)]
     rows = [_run(str(i), label, costs[i - 1]) for i in range(1, len(one.base) + 1) for label, costs in sides]
     rows += [_medians(label, costs) for label, costs in sides]
     yield from _table(("run", "", *(heading for heading, _ in FIGURES.values()), "lines loaded"), rows)
+
+
+def _kept(figure: float, limit: float) -> str:
+    return "met" if figure <= limit else "missed"
 
 
 def _run(run: str, label: str, cost: Cost) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from benchmarks.bench import Bench
 from benchmarks.comparison import Comparison, Side
 
 TIMES = 10
+LIMIT_MIB = 400
 
 
 def compare(bench: Bench) -> Comparison:
@@ -14,8 +15,8 @@ def compare(bench: Bench) -> Comparison:
     return Comparison(
         title="Peak resident memory of the process `retail ingest`, for a made-up export and for one of ten times the "
         "lines; what a database server takes is not counted",
-        base=Side(f"about {bench.lines:,} lines", partial(bench.ingest, small)),
-        contender=Side(f"about {bench.lines * TIMES:,} lines", partial(bench.ingest, large)),
+        base=Side(f"about {bench.lines:,} lines", partial(bench.ingest, small), LIMIT_MIB),
+        contender=Side(f"about {bench.lines * TIMES:,} lines", partial(bench.ingest, large), LIMIT_MIB),
         figure="peak_mib",
         target=1.2,
         same_lines=False,

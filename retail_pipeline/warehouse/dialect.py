@@ -170,11 +170,10 @@ def delete_parts(
 @contextmanager
 def temporary_table(connection: sa.Connection, name: str, select: sa.TextClause, values: dict) -> Iterator[int]:
     """Keeps what a query finds in a table that this connection alone sees; gives the number of its rows."""
-    drop = "DROP TABLE" if connection.dialect.name == "sqlite" else "DROP TEMPORARY TABLE"
-    connection.execute(sa.text(f"{drop} IF EXISTS {name}"))  # what failed left it there
+    _drop_temporary(connection, name)  # what failed left it there
     connection.execute(sa.text(f"CREATE TEMPORARY TABLE {name} AS {select.text}"), values)
     yield connection.scalar(sa.text(f"SELECT COUNT(*) FROM {name}"))
-    connection.execute(sa.text(f"{drop} {name}"))
+    _drop_temporary(connection, name)
 
 
 @contextmanager
@@ -182,11 +181,15 @@ def scratch_table(connection: sa.Connection, like: sa.Table, name: str) -> Itera
     """An empty table with the columns of another, which this connection alone sees."""
     columns = [column._copy() for column in like.columns]
     scratch = sa.Table(name, sa.MetaData(), *columns, prefixes=["TEMPORARY"], **MYSQL)
-    drop = "DROP TABLE" if connection.dialect.name == "sqlite" else "DROP TEMPORARY TABLE"
-    connection.execute(sa.text(f"{drop} IF EXISTS {name}"))
+    _drop_temporary(connection, name)
     scratch.create(connection, checkfirst=False)
     yield scratch
-    connection.execute(sa.text(f"{drop} {name}"))
+    _drop_temporary(connection, name)
+
+
+def _drop_temporary(connection: sa.Connection, name: str) -> None:
+    kind = "TABLE" if connection.dialect.name == "sqlite" else "TEMPORARY TABLE"
+    connection.execute(sa.text(f"DROP {kind} IF EXISTS {name}"))
 
 
 @contextmanager

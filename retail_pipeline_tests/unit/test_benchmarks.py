@@ -1,6 +1,7 @@
 """What the benchmarks compute from their runs, and the daily files that they make."""
 
 import csv
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -28,6 +29,15 @@ def test_the_report_holds_the_ratio_its_range_the_target_and_every_run(measured)
     assert "| `files` | 2.50 | 1.50 to 5.00 | ≤ 3 | met |" in lines
     assert "| 2 | many files | 30.0 | 30.0 | 400 | 7 |" in lines
     assert "| median | one file | 20.0 | 20.0 | 400 |  |" in lines
+
+
+def test_a_side_that_is_over_its_own_limit_misses_the_target_whatever_the_ratio_is(measured):
+    limited = replace(measured.comparison, contender=replace(measured.comparison.contender, limit=45))
+    over = replace(measured, comparison=limited)
+    assert not over.met
+    lines = report([over], {"Python": "3.11"}, date(2011, 12, 9)).splitlines()
+    assert "| `files` | 2.50 | 1.50 to 5.00 | ≤ 3; many files 50.0 ≤ 45 | missed |" in lines
+    assert "Target for many files by itself: at most 45, missed." in lines
 
 
 def test_daily_files_hold_the_rows_of_the_one_file(tmp_path):
@@ -66,3 +76,9 @@ def test_the_next_days_come_after_the_last_one_and_share_no_invoice(tmp_path):
     assert len({row[4][:10] for row in one}) == len({row[4][:10] for row in two}) == 1
     assert one[0][4][:10] < two[0][4][:10]
     assert {row[0] for row in one}.isdisjoint(row[0] for row in [*two, *dated_rows(whole)])
+
+
+def test_a_day_far_ahead_has_as_many_lines_as_the_first(tmp_path):
+    whole = cut_by_day(sample_rows(orders=40, seed=1), tmp_path).whole
+    write_next_day(whole, tmp_path / "far.csv", 1000, lines=50)
+    assert len((tmp_path / "far.csv").read_text(encoding="cp1252").splitlines()) == 51
