@@ -82,7 +82,10 @@ def _refuse_taken(port: int) -> None:
 @contextmanager
 def _processes(commands: list[list[str]], environment: dict[str, str]) -> Iterator[list[subprocess.Popen]]:
     """Runs modules of this interpreter; stops them all in the end, as Ctrl-C would."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C
+    # A service manager's stop is a Ctrl-C; and a shell that started this in the background had that ignored, which the
+    # processes would inherit.
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, signal.default_int_handler)
     running: list[subprocess.Popen] = []
     try:
         for command in commands:

@@ -1,5 +1,6 @@
 """When the marts are refreshed by themselves: once for many loads, in one run, as soon as nothing is being loaded."""
 
+import logging
 import warnings
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -86,11 +87,19 @@ WITH_ITS_MARTS = dg.AutomationCondition.eager().without(~dg.AutomationCondition.
 WHEN_LINES_CHANGED = ~dg.AutomationCondition.in_progress() & ShowsOlderLines()
 
 
+class _Quiet(dg.AutomationConditionSensorDefinition):
+    """A sensor that doesn't say at each look that it looks."""
+
+    def evaluate_tick(self, context: dg.SensorEvaluationContext):
+        context.log.setLevel(logging.WARNING)
+        return super().evaluate_tick(context)
+
+
 def marts_follow_loads(*assets: dg.AssetsDefinition) -> dg.AutomationConditionSensorDefinition:
     """The sensor that asks for marts, and for what is made of them, in one run."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Parameter `use_user_code_server`")  # in beta
-        return dg.AutomationConditionSensorDefinition(
+        return _Quiet(
             "marts_follow_loads",
             target=dg.AssetSelection.assets(*assets),
             default_status=dg.DefaultSensorStatus.RUNNING,
