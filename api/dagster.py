@@ -10,7 +10,10 @@ import httpx2 as httpx
 
 DOCUMENT = Path(__file__).with_suffix(".graphql").read_text(encoding="utf-8")
 
-JOB = "load"
+LOAD = "load"
+LOAD_AND_REFRESH = "ingest"
+"""Jobs: the marts follow the first by themselves, once for many loads; the second refreshes them in the same run."""
+
 PARTITIONS = "loads"
 
 RunState = Literal["queued", "running", "succeeded", "failed", "unknown"]
@@ -44,21 +47,21 @@ class Dagster:
         self._repository: dict[str, str] = {}
 
     def is_up(self) -> bool:
-        """Whether it answers, and knows the job that loads files."""
+        """Whether it answers, and knows the jobs that load files."""
         try:
             self._find_repository()
         except (NotStarted, Undecided):
             return False
         return True
 
-    def start(self, load_id: str) -> str:
-        """Starts the run of a load and returns its id. Raises NotStarted or Undecided."""
+    def start(self, load_id: str, job: str) -> str:
+        """Starts a run of a job for a load and returns its id. Raises NotStarted or Undecided."""
         repository = self._repository or self._find_repository()
         added = self._ask("AddPartition", repository=repository, partitions=PARTITIONS, key=load_id)
         if added["__typename"] not in ("AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError"):
             self._repository = {}
             raise NotStarted(added.get("message") or added["__typename"])
-        selector = repository | {"jobName": JOB}
+        selector = repository | {"jobName": job}
         tags = [{"key": "dagster/partition", "value": load_id}]
         launched = self._ask("Launch", execution={"selector": selector, "executionMetadata": {"tags": tags}})
         if launched["__typename"] != "LaunchRunSuccess":
@@ -74,12 +77,12 @@ class Dagster:
             return "unknown"
 
     def _find_repository(self) -> dict[str, str]:
-        """The repository with the job that loads files, whatever its code location is called."""
+        """The repository with the jobs that load files, whatever its code location is called."""
         for node in self._ask("Repository").get("nodes", ()):
-            if JOB in (job["name"] for job in node["jobs"]):
+            if {LOAD, LOAD_AND_REFRESH} <= {job["name"] for job in node["jobs"]}:
                 self._repository = {"repositoryName": node["name"], "repositoryLocationName": node["location"]["name"]}
                 return self._repository
-        raise NotStarted(f"no code location with a job {JOB!r} is loaded")
+        raise NotStarted(f"no code location with jobs {LOAD!r} and {LOAD_AND_REFRESH!r} is loaded")
 
     def _ask(self, operation: str, **variables: Any) -> dict[str, Any]:
         content = {"query": DOCUMENT, "operationName": operation, "variables": variables}

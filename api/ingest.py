@@ -1,6 +1,7 @@
 """POST /ingest and GET /ingest/{load_id}: a file is handed in, and what becomes of it."""
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from api import problems, upload
 from api.access import may
-from api.dagster import Dagster, NotStarted, Undecided
+from api.dagster import LOAD, LOAD_AND_REFRESH, Dagster, NotStarted, Undecided
 from api.json import answer
 from api.state import DagsterDep, WarehouseDep
 from retail_pipeline.warehouse import Warehouse, check_results, ledger
@@ -192,13 +193,12 @@ def _answered(warehouse: Warehouse, dagster: Dagster, taken: "Landing | Correcti
 
     if isinstance(taken, Landing):
         if taken.is_new:
-            _start(warehouse, dagster, taken.load_id)
+            _start(warehouse, dagster, [taken.load_id])
         accepted = _accepted(warehouse, dagster, taken.load_id)
         response = answer(accepted.model_dump(), 202 if taken.is_new else 200)
         response.headers["Location"] = accepted.follow
         return response
-    for load_id in taken.rows_by_load:
-        _start(warehouse, dagster, load_id)
+    _start(warehouse, dagster, list(taken.rows_by_load))
     corrected = Corrected(
         loads=[_accepted(warehouse, dagster, load_id) for load_id in taken.rows_by_load],
         rows_corrected=taken.rows_by_load,
@@ -207,21 +207,25 @@ def _answered(warehouse: Warehouse, dagster: Dagster, taken: "Landing | Correcti
     return answer(corrected.model_dump(), 202 if taken.rows_by_load else 200)
 
 
-def _start(warehouse: Warehouse, dagster: Dagster, load_id: str) -> None:
-    """Starts the load's run, or leaves that to the sensor `waiting_loads`.
+def _start(warehouse: Warehouse, dagster: Dagster, load_ids: Sequence[str]) -> None:
+    """Starts the runs of loads, or leaves that to the sensor `waiting_loads`.
 
-    Where nobody answered, the sensor looks for the run first, so that there is one in the end and not two.
+    One that comes alone has the marts refreshed in its own run. Where nobody answered, the sensor looks for the run
+    first, so that there is one in the end and not two.
     """
-    try:
-        run_id = dagster.start(load_id)
-    except NotStarted:
-        with warehouse.writing(lock="landing") as connection:
-            ledger.give_back(connection, load_id)
-    except Undecided:
-        pass
-    else:
-        with warehouse.writing(lock="landing") as connection:
-            ledger.enter_run(connection, [load_id], run_id)
+    with warehouse.reading() as connection:
+        is_alone = len(load_ids) == 1 and not ledger.others_wait(connection, load_ids[0])
+    for load_id in load_ids:
+        try:
+            run_id = dagster.start(load_id, LOAD_AND_REFRESH if is_alone else LOAD)
+        except NotStarted:
+            with warehouse.writing(lock="landing") as connection:
+                ledger.give_back(connection, load_id)
+        except Undecided:
+            pass
+        else:
+            with warehouse.writing(lock="landing") as connection:
+                ledger.enter_run(connection, [load_id], run_id)
 
 
 def _accepted(warehouse: Warehouse, dagster: Dagster, load_id: str) -> Accepted:

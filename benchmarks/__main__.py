@@ -45,7 +45,8 @@ def main(names: tuple[str, ...], runs: int, database: str, data: Path | None, li
         measured = []
         with bench.cleanups:
             for name in names or NAMES:
-                measured.append(measure(name, comparison(name)(bench), runs))
+                with bench.servers:
+                    measured.append(measure(name, comparison(name)(bench), runs))
                 # Each time: it takes hours, and whoever breaks it off keeps what was measured.
                 output.write_text(report(measured, known, datetime.now(UTC).date()), encoding="utf-8")
     click.echo(f"The report is in {output}", err=True)

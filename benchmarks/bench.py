@@ -38,6 +38,8 @@ class Bench:
     lines: int
     shops: "dict[int, Shop]" = field(default_factory=dict)
     cleanups: ExitStack = field(default_factory=ExitStack)
+    servers: ExitStack = field(default_factory=ExitStack)
+    """What serves while one comparison is made, and would be in the way of the next."""
 
     @cached_property
     def exports(self) -> exports.Exports:

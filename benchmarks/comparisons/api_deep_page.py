@@ -14,7 +14,7 @@ DEPTH = 0.9
 
 def compare(bench: Bench) -> Comparison:
     shop = bench.shop_with_history(1)
-    address = bench.cleanups.enter_context(serving.api(shop))
+    address = bench.servers.enter_context(serving.api(shop))
     cursor = _cursor(shop)
     return Comparison(
         title="Pages of 100 order lines behind nine tenths of all, against the first; seconds for a thousand requests",

@@ -17,7 +17,7 @@ BATCH_ROWS = 10_000
 
 def compare(bench: Bench) -> Comparison:
     shop = bench.shop_with_history(1)
-    address = bench.cleanups.enter_context(serving.api(shop))
+    address = bench.servers.enter_context(serving.api(shop))
     return Comparison(
         title="All order lines as CSV over HTTP, against fetching them by PyMySQL or sqlite3 and dropping them",
         base=Side("the driver", lambda: _by_driver(shop)),

@@ -10,8 +10,8 @@ LINES = 100
 def compare(bench: Bench) -> Comparison:
     """Datasette reads SQLite only, and with the settings by which it is fastest; the API reads what is asked for."""
     copy = bench.embedded_shop()
-    datasette = bench.cleanups.enter_context(serving.datasette(copy.folder / "home" / "retail.db"))
-    api = bench.cleanups.enter_context(serving.api(bench.shop_with_history(1)))
+    datasette = bench.servers.enter_context(serving.datasette(copy.folder / "home" / "retail.db"))
+    api = bench.servers.enter_context(serving.api(bench.shop_with_history(1)))
     fastest = f"/retail/order_lines.json?_size={LINES}&_nocount=1&_nofacet=1&_shape=array"
     return Comparison(
         title="Pages of 100 order lines from the API, against Datasette on SQLite; seconds for a thousand requests",

@@ -17,7 +17,7 @@ from retail_pipeline.warehouse import Warehouse, ledger
 def compare(bench: Bench) -> Comparison:
     """What a service has in memory, and a command has to load, is not to be waited for twice."""
     shop = bench.shop_with_history(1)
-    address = bench.cleanups.enter_context(serving.service(shop))
+    address = bench.servers.enter_context(serving.service(shop))
     _post(shop, address)  # the first run has the warm process made
     return Comparison(
         title="A day's 2,000 lines posted to `retail serve` until all marts are fresh and checked, against `retail "

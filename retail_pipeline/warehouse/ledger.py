@@ -120,6 +120,12 @@ def lands_since(connection: sa.Connection, moment: datetime) -> bool:
     return connection.scalar(query.limit(1)) is not None
 
 
+def others_wait(connection: sa.Connection, load_id: str) -> bool:
+    """Whether another file than that of a load landed and isn't loaded yet."""
+    query = sa.select(loads.c.load_id).where(loads.c.status == "landed", loads.c.load_id != load_id)
+    return connection.scalar(query.limit(1)) is not None
+
+
 def first_not_shown(connection: sa.Connection) -> datetime | None:
     """When the first of the loads became visible that the marts don't all show; None where they show all."""
     shown = sa.select(sa.func.min(mart_refreshes.c.refreshed_at)).scalar_subquery()

@@ -40,13 +40,20 @@ def test_a_file_is_kept_byte_for_byte_and_its_run_is_started(client_for, dagster
     found = answer.json()
     (run,) = runs(dagster)
     assert found["run_id"] == run.run_id
-    assert run.job_name == "load"
+    assert run.job_name == "ingest"  # which refreshes the marts as well
     assert run.tags["dagster/partition"] == found["load_id"]
     assert found["status"] == "landed"
     assert found["run_url"].endswith(f"/runs/{run.run_id}")
     assert answer.headers["location"] == found["follow"] == f"/ingest/{found['load_id']}"
     assert landed_file(warehouse, found["load_id"], "day.csv").read_bytes() == CONTENT
     assert entry(warehouse, found["load_id"])["run_id"] == run.run_id
+
+
+def test_files_that_come_together_are_loaded_each_and_leave_the_marts_to_one_refresh_of_all(client_for, dagster):
+    client = client_for(dagster)
+    for number in range(3):
+        hand_in(client, (HEADER + order_line(str(number)) + "\n").encode())
+    assert sorted(run.job_name for run in runs(dagster)) == ["ingest", "load", "load"]
 
 
 def test_the_same_bytes_again_are_answered_with_the_load_that_exists_and_start_nothing(client_for, dagster):
