@@ -1,5 +1,6 @@
 """Dagster's own storage in SQLite, where a folder is all there is."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,8 +24,9 @@ class PooledSqliteStorage(DagsterSqliteStorage):
     """
 
     def __init__(self, base_dir: str, inst_data: object = None):
-        super().__init__(base_dir, inst_data)
         folder = Path(base_dir)
+        _make(folder)
+        super().__init__(base_dir, inst_data)
         self._run_storage = _Runs.from_local(str(folder / "history"))
         self._event_log_storage = _Events(str(folder / "history" / "runs"))
         self._schedule_storage = _Schedules.from_local(str(folder / "schedules"))
@@ -32,6 +34,19 @@ class PooledSqliteStorage(DagsterSqliteStorage):
     @classmethod
     def from_config_value(cls, inst_data: object, config_value: dict) -> "PooledSqliteStorage":
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _make(folder: Path) -> None:
+    """Makes Dagster's files whole or not at all: it takes half-made ones for those of an older version."""
+    missing = [name for name in ("history", "schedules") if not (folder / name).exists()]
+    if not missing:
+        return
+    arriving = folder / "storage.arriving"
+    shutil.rmtree(arriving, ignore_errors=True)  # of one that was killed
+    DagsterSqliteStorage(str(arriving))
+    for name in missing:
+        (arriving / name).rename(folder / name)
+    shutil.rmtree(arriving)
 
 
 def _engine(url: str) -> sa.Engine:

@@ -26,7 +26,6 @@ from retail_pipeline.warehouse.loading import load, revert
 from retail_pipeline.warehouse.migrations import ensure_current, missing_upgrade
 from retail_pipeline.warehouse.tables import loads, order_lines
 from retail_pipeline_tests import servers
-from retail_pipeline_tests.database.test_crashes import exit_status, in_a_process, kill_before_statement
 from retail_pipeline_tests.database.test_refreshing import refresh_all, shown
 from retail_pipeline_tests.exports import (
     ONLINE_RETAIL,
@@ -36,6 +35,7 @@ from retail_pipeline_tests.exports import (
     order_line,
     rows,
 )
+from retail_pipeline_tests.killing import exit_status, in_a_process, kill_before_statement
 
 pytestmark = pytest.mark.database
 

@@ -1,9 +1,7 @@
 """Processes that are killed, and processes that work at the same time, on every database."""
 
-import os
 import signal
 import threading
-from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -16,37 +14,9 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.tables import order_lines, raw_order_lines
 from retail_pipeline_tests.exports import assert_everything_is_accounted_for, entry, ingest, order_line, rows
+from retail_pipeline_tests.killing import exit_status, in_a_process, kill_before_statement
 
 pytestmark = pytest.mark.database
-
-
-def in_a_process(work: Callable[[], None]) -> int:
-    """Starts `work` in a process of its own; returns its id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        work()
-    except BaseException:
-        os._exit(1)
-    os._exit(0)
-
-
-def exit_status(pid: int) -> int:
-    """The exit status of a process, negative where a signal ended it."""
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def kill_before_statement(number: int) -> None:
-    """Kills this process, as `kill -9` does, before its n-th SQL statement or commit."""
-    statements = count(1)
-
-    def maybe_kill(*_: object) -> None:
-        if next(statements) == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sa.event.listen(sa.Engine, "before_cursor_execute", maybe_kill)
-    sa.event.listen(sa.Engine, "commit", maybe_kill)
 
 
 def test_a_process_killed_before_any_statement_leaves_no_trace_and_the_next_run_finishes(warehouse, export):

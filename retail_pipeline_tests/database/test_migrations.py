@@ -1,7 +1,5 @@
 """How the tables are made and upgraded, on every database."""
 
-import os
-
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -14,6 +12,7 @@ from retail_pipeline.warehouse.geography import country_rows
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline.warehouse.tables import countries, metadata
+from retail_pipeline_tests.killing import exit_status, in_a_process
 
 pytestmark = pytest.mark.database
 
@@ -39,17 +38,8 @@ def test_an_empty_database_gets_its_tables_by_itself(database_url):
 
 
 def test_many_processes_may_make_the_tables_at_the_same_time(database_url):
-    pids = []
-    for _ in range(4):
-        pid = os.fork()
-        if not pid:
-            try:
-                ensure_current(Warehouse(Settings(database_url=database_url)))
-            except BaseException:
-                os._exit(1)
-            os._exit(0)
-        pids.append(pid)
-    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0] * 4
+    pids = [in_a_process(lambda: ensure_current(Warehouse(Settings(database_url=database_url)))) for _ in range(4)]
+    assert [exit_status(pid) for pid in pids] == [0] * 4
 
 
 def test_tables_that_a_later_version_made_are_refused(warehouse):

@@ -28,9 +28,9 @@ from retail_pipeline.warehouse.tables import (
     raw_order_lines,
     superseded_lines,
 )
-from retail_pipeline_tests.database.test_crashes import exit_status, in_a_process, kill_before_statement
 from retail_pipeline_tests.database.test_refreshing import assert_as_if_made_anew, refresh_all, shown
 from retail_pipeline_tests.exports import ONLINE_RETAIL, assert_everything_is_accounted_for, ingest, rows
+from retail_pipeline_tests.killing import exit_status, in_a_process, kill_before_statement
 from retail_pipeline_tests.released import CORRECTED, EXPORTS, REVISIONS, restore_dump
 
 pytestmark = pytest.mark.database

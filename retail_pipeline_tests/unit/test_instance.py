@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import dagster as dg
@@ -9,7 +10,9 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from retail_pipeline.defs.instance import MADE_BY_RETAIL, open_instance
 from retail_pipeline.defs.local_storage import KEPT_OPEN
+from retail_pipeline.defs.resources import POOL
 from retail_pipeline.settings import Settings
+from retail_pipeline_tests.killing import exit_status, in_a_process, kill_before_statement
 
 
 @dg.op
@@ -71,3 +74,25 @@ def test_however_many_runs_are_made_few_files_stay_open():
             assert instance.all_logs(run_id)
         assert 0 < len(files_open() - before) <= KEPT_OPEN + 2
     assert files_open() <= before
+
+
+def test_a_process_that_is_killed_while_it_makes_the_instance_leaves_one_that_the_next_can_use(tmp_path):
+    number = 1
+    while True:
+        settings = Settings(home=tmp_path / str(number))
+
+        def work(number: int = number, settings: Settings = settings) -> None:
+            kill_before_statement(number)
+            open_instance(settings)
+
+        status = exit_status(in_a_process(work))
+        with open_instance(settings) as instance:
+            instance.add_dynamic_partitions("loads", ["first"])
+            assert instance.get_runs() == []
+            assert instance.schedule_storage.all_instigator_state() == []
+            assert POOL in instance.event_log_storage.get_concurrency_keys()
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL
+        number = number * 5 // 4 + 1
+    assert number > 100
