@@ -11,8 +11,10 @@ import httpx2 as httpx
 DOCUMENT = Path(__file__).with_suffix(".graphql").read_text(encoding="utf-8")
 
 LOAD = "load"
+"""The job that loads; the marts follow by themselves, once for many loads."""
+
 LOAD_AND_REFRESH = "ingest"
-"""Jobs: the marts follow the first by themselves, once for many loads; the second refreshes them in the same run."""
+"""The job that loads and refreshes the marts in the same run."""
 
 PARTITIONS = "loads"
 

@@ -208,24 +208,28 @@ def _answered(warehouse: Warehouse, dagster: Dagster, taken: "Landing | Correcti
 
 
 def _start(warehouse: Warehouse, dagster: Dagster, load_ids: Sequence[str]) -> None:
-    """Starts the runs of loads, or leaves that to the sensor `waiting_loads`.
-
-    One that comes alone has the marts refreshed in its own run. Where nobody answered, the sensor looks for the run
-    first, so that there is one in the end and not two.
-    """
+    """Starts the runs of loads. One that comes alone has the marts refreshed in its own run."""
     with warehouse.reading() as connection:
         is_alone = len(load_ids) == 1 and not ledger.others_wait(connection, load_ids[0])
     for load_id in load_ids:
-        try:
-            run_id = dagster.start(load_id, LOAD_AND_REFRESH if is_alone else LOAD)
-        except NotStarted:
-            with warehouse.writing(lock="landing") as connection:
-                ledger.give_back(connection, load_id)
-        except Undecided:
-            pass
-        else:
-            with warehouse.writing(lock="landing") as connection:
-                ledger.enter_run(connection, [load_id], run_id)
+        _start_one(warehouse, dagster, load_id, LOAD_AND_REFRESH if is_alone else LOAD)
+
+
+def _start_one(warehouse: Warehouse, dagster: Dagster, load_id: str, job: str) -> None:
+    """Starts a run of a load, or leaves that to the sensor `waiting_loads`.
+
+    Where nobody answered, the sensor looks for the run first, so that there is one in the end and not two.
+    """
+    try:
+        run_id = dagster.start(load_id, job)
+    except NotStarted:
+        with warehouse.writing(lock="landing") as connection:
+            ledger.give_back(connection, load_id)
+    except Undecided:
+        pass
+    else:
+        with warehouse.writing(lock="landing") as connection:
+            ledger.enter_run(connection, [load_id], run_id)
 
 
 def _accepted(warehouse: Warehouse, dagster: Dagster, load_id: str) -> Accepted:

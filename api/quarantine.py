@@ -70,7 +70,8 @@ def quarantine(request: Request, warehouse: WarehouseDep, wanted: Annotated[Want
             ledger.entry(connection, wanted.load_id)
         if form == "json":
             columns = [quarantined_lines.c[name] for name in KEY]
-            items = [row._asdict() for row in rows_beyond(connection, query, columns, after, wanted.limit)]
+            rows = rows_beyond(query, columns, after, wanted.limit, lambda part: connection.execute(part).all())
+            items = [row._asdict() for row in rows]
             return answer({"items": items, "next": cursors.next_page(request, wanted, KEY, items, wanted.limit)})
     from retail_pipeline.warehouse.streaming import batches, schema
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from functools import partial
+from operator import itemgetter
+from typing import Any, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -60,23 +62,26 @@ def page(connection: sa.Connection, wanted: LineFilter, after: Key | None, limit
     The database writes a line as one value, which PyMySQL reads three times as fast as fifteen.
     """
     query = in_order(connection, wanted).with_only_columns(_AS_JSON, maintain_column_froms=True)
-    read = _lines_at_once if connection.dialect.name == "sqlite" else _lines
-    found = rows_beyond(connection, query, [order_lines.c[name] for name in wanted.key], after, limit, read)
+    read = partial(_lines_at_once if connection.dialect.name == "sqlite" else _lines, connection)
+    found = rows_beyond(query, [order_lines.c[name] for name in wanted.key], after, limit, read)
+    found.sort(key=itemgetter(*map(COLUMNS.index, wanted.key)))  # they are, but SQLite doesn't promise it
     return [dict(zip(COLUMNS, line, strict=True)) for line in found]
 
 
+Row = TypeVar("Row")
+
+
 def rows_beyond(
-    connection: sa.Connection,
     query: sa.Select,
     columns: Sequence[sa.Column],
     after: Key | None,
     limit: int,
-    read: Callable[[sa.Connection, sa.Select], Sequence] = lambda connection, query: connection.execute(query).all(),
-) -> list:
+    read: Callable[[sa.Select], list[Row]],
+) -> list[Row]:
     """The next rows, at most `limit`, after a key of these columns, which are the query's order and an index."""
-    found: list = []
+    found: list[Row] = []
     for beyond in _ranges(columns, after):
-        found += read(connection, query.where(*beyond).limit(limit - len(found)))
+        found += read(query.where(*beyond).limit(limit - len(found)))
         if len(found) == limit:
             break
     return found

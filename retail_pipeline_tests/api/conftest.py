@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from api.main import create_app
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline_tests.end_to_end.test_serving import wait_for
+from retail_pipeline_tests.end_to_end.serving import wait_for
 from retail_pipeline_tests.ports import free_port
 
 THIS_MACHINE = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50000)}

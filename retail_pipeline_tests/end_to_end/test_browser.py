@@ -20,7 +20,7 @@ from retail_pipeline.dashboards.queries import Answers, answers, choices, select
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline_tests.end_to_end.commands import environment, retail
-from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
+from retail_pipeline_tests.end_to_end.serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
 from retail_pipeline_tests.ports import free_port
 

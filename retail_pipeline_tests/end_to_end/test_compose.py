@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from retail_pipeline_tests.composing import ROOT, Deployment
 from retail_pipeline_tests.database.test_database_users import AWKWARD, make_users
-from retail_pipeline_tests.end_to_end.test_serving import graphql
+from retail_pipeline_tests.end_to_end.serving import graphql
 from retail_pipeline_tests.exports import order_line
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database, pytest.mark.mysql]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.launcher import WorkerStatus
 
 from retail_pipeline.definitions import defs
 from retail_pipeline.defs import processes
@@ -57,13 +58,20 @@ def test_a_run_whose_process_is_gone_is_told_as_failed_however_far_it_had_come(t
     settings = Settings(home=tmp_path)
     with subprocess.Popen(["true"]) as gone:
         gone.wait()
+    here = socket.gethostname()
+    places = f"{here}:{gone.pid}", processes.this_one(), f"not-{here}:{gone.pid}"
     with open_instance(settings) as instance:
-        dead, alive = (
+        dead, alive, elsewhere = (
             instance.create_run_for_job(
                 defs.resolve_job_def("ingest"), status=status, tags={PROCESS_TAG: process}
             ).run_id
-            for process in (f"{socket.gethostname()}:{gone.pid}", processes.this_one())
+            for process in places
         )
+        health = instance.run_launcher.check_run_worker_health
+        assert health(instance.get_run_by_id(dead)).status == WorkerStatus.NOT_FOUND
+        for run_id in (alive, elsewhere):
+            assert health(instance.get_run_by_id(run_id)).status == WorkerStatus.RUNNING
     with open_instance(settings) as instance:
         assert instance.get_run_by_id(dead).status == dg.DagsterRunStatus.FAILURE
-        assert instance.get_run_by_id(alive).status == status
+        for run_id in (alive, elsewhere):
+            assert instance.get_run_by_id(run_id).status == status

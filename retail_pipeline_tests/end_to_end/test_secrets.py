@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from retail_pipeline_tests import servers
 from retail_pipeline_tests.end_to_end.commands import environment, retail
-from retail_pipeline_tests.end_to_end.test_serving import SECONDS_TO_STOP, wait_for
+from retail_pipeline_tests.end_to_end.serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
 from retail_pipeline_tests.ports import free_port
 

@@ -10,7 +10,7 @@ import pytest
 from retail_pipeline.defs.launcher import WARM
 from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.demo.sample import write_sample
-from retail_pipeline_tests.end_to_end.test_serving import get, graphql, served, wait_for, wait_until
+from retail_pipeline_tests.end_to_end.serving import get, graphql, served, wait_for, wait_until
 from retail_pipeline_tests.ports import free_port
 
 pytestmark = pytest.mark.end_to_end
