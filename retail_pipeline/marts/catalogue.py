@@ -29,6 +29,16 @@ class MartColumn(Described):
     keeps: Literal["first", "last"] | None = None
 
 
+class Onward(Described):
+    """Of each part, only rows from a day on are made anew, out of lines from so many years before it on.
+
+    `column` is the day of rows and of lines; the query for the keys gives it too, and the earliest counts.
+    """
+
+    column: str
+    years_before: int
+
+
 class Parts(Described):
     """A refresh that makes those rows of a mart anew whose columns `parts` have certain values, their keys.
 
@@ -37,7 +47,13 @@ class Parts(Described):
     """
 
     parts: tuple[str, ...]
+    onward: Onward | None = None
     keys: str | None = None
+
+    @property
+    def chosen_by(self) -> tuple[str, ...]:
+        """The columns that tell what is made anew: those of the parts, and the day from which on."""
+        return (*self.parts, *([self.onward.column] if self.onward else ()))
 
 
 class _MartFile(Described):
@@ -139,7 +155,9 @@ def _read_mart(path: Path, query: exp.Query) -> Mart:
         raise BadInput(f"{path.name} has no description: {described_in.name} is missing")
     content = validated(_MartFile, content_of(described_in.name), described_in)
     columns = dict(_column(item, described_in) for item in content.columns)
-    for key, names in (("grain", content.grain), *(("indexes", index) for index in content.indexes)):
+    chosen_by = content.refresh.chosen_by if isinstance(content.refresh, Parts) else ()
+    indexes = (("indexes", index) for index in content.indexes)
+    for key, names in (("grain", content.grain), ("refresh", chosen_by), *indexes):
         if unknown := [name for name in names if name not in columns]:
             raise BadInput(f"{described_in.name}: {key}: {unknown[0]!r} is no column of the mart")
     written_out = _with_measures(query, path.name)

@@ -50,19 +50,24 @@ WHERE {{which}}
 
 
 def keys_of_parts(mart: Mart) -> exp.Query:
-    """The keys of the parts of a mart that changes concern, of those that it is refreshed by."""
+    """The keys of the parts of a mart that changes concern, of those that it is refreshed by, and from which day on."""
     assert isinstance(mart.refresh, Parts)
-    return keys_by(mart, mart.refresh.parts)
+    onward = mart.refresh.onward
+    return _keys(mart, mart.refresh.parts, f", MIN({onward.column}) AS {onward.column}" if onward else "")
 
 
 def keys_by(mart: Mart, parts: tuple[str, ...]) -> exp.Query:
     """The keys of the parts of a mart that changes concern, where these columns tell its parts apart."""
+    return _keys(mart, parts)
+
+
+def _keys(mart: Mart, parts: tuple[str, ...], and_of_each: str = "") -> exp.Query:
     columns = ", ".join(parts)
     found_by_mart = isinstance(mart.refresh, Parts) and mart.refresh.parts == parts and mart.refresh.keys
     touched = "touched_periods" if "period" in parts else "touched_lines"
     keys = found_by_mart or f"SELECT {columns} FROM {touched}"
     filled = " AND ".join(f"{name} IS NOT NULL" for name in parts if not mart.columns[name].nullable)
-    query = _parsed(f"SELECT {columns} FROM ({keys}) AS parts WHERE {filled or 'TRUE'}")
+    query = _parsed(f"SELECT {columns}{and_of_each} FROM ({keys}) AS parts WHERE {filled or 'TRUE'} GROUP BY {columns}")
     lines = _parsed(_TOUCHED_LINES)
     periods = reading(_parsed(_TOUCHED_PERIODS), {"touched_lines": lines})
     loads = _parsed("SELECT load_id FROM changed_loads WHERE version > :since")
@@ -77,7 +82,19 @@ def whole(mart: Mart) -> exp.Query:
 def of_parts(mart: Mart) -> exp.Query:
     """The query of a mart that is refreshed by parts, over the parts in refresh_parts alone."""
     assert isinstance(mart.refresh, Parts)
-    return _where_chosen(mart, mart.refresh.parts)
+    parts, onward = mart.refresh.parts, mart.refresh.onward
+    if onward is None:
+        return _where_chosen(mart, parts)
+    earliest = f"DATE_ADD(part.{onward.column}, INTERVAL -{onward.years_before} YEAR)"
+    rows = _where_chosen(mart, parts, f" AND t.{onward.column} >= {earliest}")
+    chosen = f"SELECT t.* FROM {refresh_parts.name} AS part JOIN rows_there AS t ON {_same_part(mart, parts)}"
+    return reading(_parsed(f"{chosen} AND {from_day(mart)}"), {"rows_there": rows})
+
+
+def from_day(mart: Mart) -> str:
+    """That a row `t` is of those that are made anew of the part `part`."""
+    onward = isinstance(mart.refresh, Parts) and mart.refresh.onward
+    return f"t.{onward.column} >= part.{onward.column}" if onward else "TRUE"
 
 
 def of_rows(mart: Mart) -> exp.Query:
@@ -85,10 +102,11 @@ def of_rows(mart: Mart) -> exp.Query:
     return _where_chosen(mart, mart.grain)
 
 
-def _where_chosen(mart: Mart, parts: tuple[str, ...]) -> exp.Query:
+def _where_chosen(mart: Mart, parts: tuple[str, ...], and_which: str = "") -> exp.Query:
     """The mart's query over the chosen parts of each table that has their columns, and over all of the others."""
+    same = _same_part(mart, parts) + and_which
     replaced = {
-        table: _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table} AS t ON {_same_part(mart, parts)}")
+        table: _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table} AS t ON {same}")
         for table in sorted(mart.reads)
         if {*parts} <= schema()[table].keys()
     }

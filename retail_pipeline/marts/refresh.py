@@ -110,8 +110,9 @@ def _make_anew(connection: sa.Connection, mart: Mart, *, with_table: bool) -> in
 def _make_parts_anew(connection: sa.Connection, mart: Mart, since: int) -> int:
     """Makes anew the parts that changed; returns how many rows the mart gained, below 0 if it lost some."""
     assert isinstance(mart.refresh, Parts)
-    _choose(connection, mart, mart.refresh.parts, incremental.keys_of_parts, since)
-    return _make_chosen_anew(connection, mart, mart.refresh.parts, incremental.of_parts)
+    _choose(connection, mart, mart.refresh.chosen_by, incremental.keys_of_parts, since)
+    which = incremental.from_day(mart)
+    return _make_chosen_anew(connection, mart, mart.refresh.parts, incremental.of_parts, which)
 
 
 def _add_difference(connection: sa.Connection, mart: Mart, since: int) -> int:
@@ -137,10 +138,10 @@ def _add_difference(connection: sa.Connection, mart: Mart, since: int) -> int:
 
 
 def _choose(
-    connection: sa.Connection, mart: Mart, parts: tuple[str, ...], keys: Callable[[Mart], exp.Query], since: int
+    connection: sa.Connection, mart: Mart, by: tuple[str, ...], keys: Callable[[Mart], exp.Query], since: int
 ) -> None:
-    """Chooses the parts whose keys a query finds."""
-    columns, select = ", ".join(parts), _text(dialect_of(connection), mart.name, keys)
+    """Chooses the parts whose keys, in these columns, a query finds."""
+    columns, select = ", ".join(by), _text(dialect_of(connection), mart.name, keys)
     insert = f"INSERT INTO {refresh_parts.name} ({columns}) SELECT DISTINCT {columns} FROM ({select}) AS chosen"
     connection.execute(sa.text(insert), {"since": since})
 
@@ -149,19 +150,21 @@ def choose_to_test(connection: sa.Connection, mart: Mart, parts: tuple[str, ...]
     """Chooses the parts of a mart that changed, as these columns tell them apart; returns how many rows they have."""
     columns, dialect = incremental.named(parts), dialect_of(connection)
     keys = _following(incremental.keys_by(mart, parts), dialect)
-    insert = (
-        f"INSERT INTO {tested_parts.name} (parts, {columns}) SELECT DISTINCT '{columns}', {columns} FROM ({keys}) AS k"
-    )
+    insert = f"INSERT INTO {tested_parts.name} (parts, {columns}) SELECT '{columns}', {columns} FROM ({keys}) AS k"
     connection.execute(sa.text(insert), {"since": since})
     rows = translate(incremental.of_tested_parts(mart, parts, mart.name, parts), dialect, sql_schema())
     return connection.scalar(sa.text(f"SELECT COUNT(*) FROM ({rows}) AS r"))
 
 
 def _make_chosen_anew(
-    connection: sa.Connection, mart: Mart, parts: tuple[str, ...], query: Callable[[Mart], exp.Query]
+    connection: sa.Connection,
+    mart: Mart,
+    parts: tuple[str, ...],
+    query: Callable[[Mart], exp.Query],
+    which: str = "TRUE",
 ) -> int:
     nullable = {name for name in parts if mart.columns[name].nullable}
-    lost = delete_parts(connection, mart.name, refresh_parts.name, parts, nullable)
+    lost = delete_parts(connection, mart.name, refresh_parts.name, parts, nullable, which)
     gained = _insert(connection, mart, query, into=mart.name)
     connection.execute(sa.delete(refresh_parts))
     return gained - lost

@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
-from hypothesis import given
+from hypothesis import example, given
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import marts
@@ -124,6 +124,34 @@ def test_any_sequence_of_loads_reruns_and_reverts_is_followed_as_if_all_were_mad
     refresh_all(warehouse)
     assert stale(warehouse) == []
     assert_as_if_made_anew(warehouse)
+
+
+days_over_years = st.builds(
+    "{}/{} 9:00".format, st.sampled_from(["5/31", "6/1", "6/2", "11/30"]), st.integers(2009, 2012)
+)
+sales = st.builds(order_line, st.sampled_from("1234"), quantity=st.integers(1, 4), at=days_over_years)
+returns = st.builds(order_line, st.sampled_from(["C5", "C6", "C7"]), quantity=st.integers(-3, -1), at=days_over_years)
+
+
+@on_a_database(examples=10)
+@example(
+    loaded=[
+        [order_line("1", quantity=4, at="6/1/2010 9:00")],
+        [order_line("C2", quantity=-3, at="6/1/2011 9:00")],
+        [order_line("C3", quantity=-2, at="12/1/2010 9:00")],
+    ]
+)
+@given(loaded=st.lists(st.lists(sales | returns, min_size=1, max_size=4), min_size=3, max_size=6))
+def test_returns_are_followed_over_the_years_in_whatever_order_their_lines_come(warehouse, export, loaded):
+    empty(warehouse)
+    mart = marts()["mart_returns"]
+    for number, lines in enumerate(loaded):
+        ingest(warehouse, export(f"{number}.csv", *lines, order_line(f"own{number}", "other")))
+        refresh(warehouse, mart)
+    followed = rows(warehouse, mart.table())
+    assert refresh(warehouse, mart).way == "none"
+    assert refresh(warehouse, mart, full=True).way == "full"
+    assert rows(warehouse, mart.table()) == followed
 
 
 def test_what_is_new_is_followed_and_nothing_is_made_anew_that_can_be_followed(warehouse, export):
