@@ -15,6 +15,6 @@ def test_authorities_are_read_where_a_server_is_to_be_verified_and_nowhere_else(
     sa.create_engine(warehouse.url, poolclass=sa.NullPool).connect().close()
     assert not read
     verified = warehouse.url.update_query_dict({"ssl_verify_cert": "true"})
-    with pytest.raises(sa.exc.OperationalError, match="SSL|certificate"):  # none of the tests' servers can be verified
+    with pytest.raises(sa.exc.OperationalError, match=r"SSL|certificate"):  # none of the tests' servers can be verified
         sa.create_engine(verified, poolclass=sa.NullPool).connect()
     assert read
