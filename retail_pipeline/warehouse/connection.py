@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from retail_pipeline.errors import BadInput, Busy, DiskFull, Unreachable, Unusable
 from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import tls  # noqa: F401 - for every connection that is opened
 from retail_pipeline.warehouse.exact import exact_ratio
 from retail_pipeline.warehouse.failures import told
 from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, is_held, named_lock

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retail_pipeline_tests.end_to_end.commands import retail
+from retail_pipeline_tests.end_to_end.commands import warm_retail
 from retail_pipeline_tests.exports import HEADER, order_line
 
 MakeShop = Callable[[str, Iterable[str]], Path]
@@ -22,7 +22,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory) -> MakeShop:
             folder = tmp_path_factory.mktemp("ingested")
             path = folder / "day.csv"
             path.write_text("\n".join([HEADER, *lines, ""]), encoding="utf-8")
-            done = retail("ingest", path, home=folder / "shop")
+            done = warm_retail("ingest", path, home=folder / "shop")
             assert done.returncode == 0, done.stderr
             made[name] = folder / "shop"
         return made[name]

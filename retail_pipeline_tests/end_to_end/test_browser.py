@@ -19,7 +19,7 @@ from retail_pipeline.dashboards.description import dashboards
 from retail_pipeline.dashboards.queries import Answers, answers, choices, select
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline_tests.end_to_end.commands import environment, retail
+from retail_pipeline_tests.end_to_end.commands import environment, warm_retail
 from retail_pipeline_tests.end_to_end.serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
 from retail_pipeline_tests.ports import free_port
@@ -40,12 +40,12 @@ CLOSED = ["--no-sandbox", "--disable-gpu", "--proxy-server=127.0.0.1:9", "--prox
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A shop with the sample export, and a row in quarantine with a name that would be markup."""
     home = tmp_path_factory.mktemp("browser") / "shop"
-    assert retail("demo", home=home).returncode == 0
+    assert warm_retail("demo", home=home).returncode == 0
     export = home.parent / "more.csv"
     header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
     lines = [order_line("n1", product="<b>1", description="<script>alert(1)</script>", country="Malta", quantity=900)]
     export.write_text("\n".join([header, *lines, order_line("n2", quantity="many"), ""]))
-    assert retail("ingest", export, home=home).returncode == 0
+    assert warm_retail("ingest", export, home=home).returncode == 0
     return home
 
 
@@ -184,7 +184,7 @@ def test_operations_lists_the_loads_with_what_is_held_back_and_the_bridge_of_eac
 
 def test_the_page_to_be_mailed_shows_the_same_figures_with_no_server_at_all(home):
     file = home.parent / "dashboards.html"
-    written = retail("dashboards", "--output", file, home=home)
+    written = warm_retail("dashboards", "--output", file, home=home)
     assert written.returncode == 0, written.stderr
     with opened(file.as_uri(), java_script_enabled=False) as page:
         for name in dashboards():

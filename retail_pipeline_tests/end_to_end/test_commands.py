@@ -13,7 +13,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
-from retail_pipeline_tests.end_to_end.commands import retail
+from retail_pipeline_tests.end_to_end.commands import retail, warm_retail
 from retail_pipeline_tests.exports import ONLINE_RETAIL, order_line
 
 pytestmark = pytest.mark.end_to_end
@@ -39,14 +39,14 @@ def test_the_demonstration_shows_a_year_of_sales_and_the_second_time_that_nothin
         assert told in first.stdout
     assert "\x1b[" not in first.stdout + first.stderr
     assert first.stderr == ""
-    second = retail("demo", home=home)
+    second = warm_retail("demo", home=home)
     assert second.returncode == 0
     assert "Nothing is new; tables and marts are up to date." in second.stdout
     assert second.stdout.partition("Lines read")[2] == first.stdout.partition("Lines read")[2]
 
 
 def test_the_demonstration_refuses_to_mix_with_real_loads(shop):
-    refused = retail("demo", home=shop)
+    refused = warm_retail("demo", home=shop)
     assert refused.returncode == 2
     assert "holds loads of your own" in refused.stderr
 
@@ -55,11 +55,11 @@ def test_ingest_tells_what_came_of_each_file_and_keeps_going_after_a_bad_one(hom
     good = export("good.csv", order_line(), order_line(quantity="many"))
     empty = tmp_path / "empty.csv"
     empty.touch()
-    result = retail("ingest", empty, good, home=home)
+    result = warm_retail("ingest", empty, good, home=home)
     assert result.returncode == 2
     assert "rows 2 read, 1 loaded, 1 quarantined, 0 superseded; amount 15.30 loaded" in result.stdout
     assert result.stderr == "retail: empty.csv: the file is empty\n"
-    again = retail("ingest", good, home=home)
+    again = warm_retail("ingest", good, home=home)
     assert again.returncode == 0
     assert "nothing new, its bytes are load good-" in again.stdout
 
@@ -74,7 +74,7 @@ def test_ingest_tells_what_came_of_each_file_and_keeps_going_after_a_bad_one(hom
 )
 def test_bad_input_is_one_clear_message_without_a_traceback_and_exit_status_2(home, export, arguments, message):
     good = str(export("good.csv", order_line()))
-    result = retail(*(argument.replace("{good}", good) for argument in arguments), home=home)
+    result = warm_retail(*(argument.replace("{good}", good) for argument in arguments), home=home)
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
@@ -82,7 +82,7 @@ def test_bad_input_is_one_clear_message_without_a_traceback_and_exit_status_2(ho
 
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(home, export):
     url = "mysql://someone:secret@127.0.0.1:1/retail"
-    result = retail("ingest", export("good.csv", order_line()), home=home, RETAIL_DATABASE_URL=url)
+    result = warm_retail("ingest", export("good.csv", order_line()), home=home, RETAIL_DATABASE_URL=url)
     assert result.returncode == 1
     assert "can't be reached" in result.stderr
     assert "Traceback" not in result.stderr
@@ -90,9 +90,9 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(home, ex
 
 
 def test_the_quarantine_is_written_to_a_file_with_reasons_and_raw_fields(shop, tmp_path):
-    load_id = retail("loads", home=shop).stdout.splitlines()[1].split()[0]
+    load_id = warm_retail("loads", home=shop).stdout.splitlines()[1].split()[0]
     output = tmp_path / "held.csv"
-    assert retail("quarantine", load_id, "--output", output, home=shop).stdout == f"1 rows written to {output}\n"
+    assert warm_retail("quarantine", load_id, "--output", output, home=shop).stdout == f"1 rows written to {output}\n"
     with output.open(encoding="utf-8-sig", newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["file_line"], row["reasons"], row["quantity"], row["description"]) == (
@@ -106,53 +106,53 @@ def test_the_quarantine_is_written_to_a_file_with_reasons_and_raw_fields(shop, t
 def test_files_ingested_by_two_commands_at_the_same_time_are_both_in_the_marts(home, export):
     paths = [export(f"{number}.csv", order_line("1", quantity=number), order_line(f"2{number}")) for number in (1, 2)]
     with ThreadPoolExecutor() as threads:
-        results = list(threads.map(lambda path: retail("ingest", path, home=home), paths))
+        results = list(threads.map(lambda path: warm_retail("ingest", path, home=home), paths))
     assert [result.returncode for result in results] == [0, 0], [result.stderr for result in results]
     with closing(sqlite3.connect(home / "retail.db")) as database:
         assert database.execute("SELECT SUM(orders) FROM mart_orders").fetchone() == (3,)
-    assert retail("ingest", home=home).stdout == "Nothing is new; tables and marts are up to date.\n"
+    assert warm_retail("ingest", home=home).stdout == "Nothing is new; tables and marts are up to date.\n"
 
 
 def test_an_interrupted_ingest_is_finished_by_ingest_without_files(home, export):
     warehouse = Warehouse(Settings(home=home))
     upgrade(warehouse)
     land(warehouse, export("1.csv", order_line("1")), ONLINE_RETAIL)
-    assert "1 loaded" in retail("ingest", home=home).stdout
-    assert "Nothing is new" in retail("ingest", home=home).stdout
+    assert "1 loaded" in warm_retail("ingest", home=home).stdout
+    assert "Nothing is new" in warm_retail("ingest", home=home).stdout
 
 
 def test_marts_are_refreshed_when_asked_fully_or_when_they_are_behind(shop):
-    assert retail("marts", "refresh", home=shop).stdout == "The marts are up to date.\n"
-    full = retail("marts", "refresh", "--full", home=shop)
+    assert warm_retail("marts", "refresh", home=shop).stdout == "The marts are up to date.\n"
+    full = warm_retail("marts", "refresh", "--full", home=shop)
     assert full.returncode == 0
     assert full.stdout.endswith("The marts are refreshed.\n")
 
 
 def test_sources_and_loads_are_listed(home):
-    assert "online_retail" in retail("sources", "list", home=home).stdout
-    assert "no loads yet" in retail("loads", home=home).stdout
-    assert retail("db", "upgrade", home=home).stdout == "The tables are up to date.\n"
+    assert "online_retail" in warm_retail("sources", "list", home=home).stdout
+    assert "no loads yet" in warm_retail("loads", home=home).stdout
+    assert warm_retail("db", "upgrade", home=home).stdout == "The tables are up to date.\n"
 
 
 def test_what_was_lost_is_restored_with_its_marts_and_can_be_worked_with(shop, tmp_path):
-    listed = retail("loads", home=shop).stdout
+    listed = warm_retail("loads", home=shop).stdout
     load_id = listed.splitlines()[1].split()[0]
     backup = tmp_path / "backup.zip"
-    written = retail("backup", "--output", backup, home=shop)
+    written = warm_retail("backup", "--output", backup, home=shop)
     assert written.returncode == 0, written.stderr
     assert f"{backup}: 1 loads, 1 order lines, 1 files" in written.stdout
     shutil.rmtree(shop)
 
-    restored = retail("restore", backup, home=shop)
+    restored = warm_retail("restore", backup, home=shop)
     assert restored.returncode == 0, restored.stderr
     assert "1 loads, 1 order lines, 1 files; all figures add up." in restored.stdout
     assert restored.stdout.endswith("The marts are refreshed.\n")
-    assert retail("loads", home=shop).stdout == listed
-    assert "rows 2 read, 1 loaded" in retail("loads", "reload", load_id, home=shop).stdout
-    refused = retail("restore", backup, home=shop)
+    assert warm_retail("loads", home=shop).stdout == listed
+    assert "rows 2 read, 1 loaded" in warm_retail("loads", "reload", load_id, home=shop).stdout
+    refused = warm_retail("restore", backup, home=shop)
     assert (refused.returncode, refused.stderr) == (
         2,
         "retail: the database holds 1 loads; --replace puts the backup in their place\n",
     )
-    told = retail("prune", "--dry-run", home=shop, RETAIL_KEEP_RAW_DAYS="0").stdout
+    told = warm_retail("prune", "--dry-run", home=shop, RETAIL_KEEP_RAW_DAYS="0").stdout
     assert told == "Would delete 2 raw lines of 1 loads, 0 files (0.0 MB) and 0 results of checks.\n"

@@ -4,7 +4,6 @@ import random
 import socket
 import sqlite3
 import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from retail_pipeline.defs.instance import open_instance
 from retail_pipeline.defs.processes import PROCESS_TAG, UNFINISHED
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.settings import Settings
-from retail_pipeline_tests.end_to_end.commands import environment, retail
+from retail_pipeline_tests.end_to_end.commands import begun, warm_retail
 
 pytestmark = pytest.mark.end_to_end
 
@@ -35,18 +34,16 @@ def tables(home: Path) -> dict[str, list]:
 def test_an_ingest_that_was_killed_again_and_again_ends_as_if_undisturbed(tmp_path):
     sample = tmp_path / "sample.csv"
     write_sample(sample, orders=200)
-    assert retail("ingest", sample, home=tmp_path / "calm").returncode == 0
+    assert warm_retail("ingest", sample, home=tmp_path / "calm").returncode == 0
 
     home = tmp_path / "shop"
     seconds = random.Random(7)
-    for _ in range(4):
-        command = [sys.executable, "-m", "retail_pipeline", "ingest", str(sample)]
-        with subprocess.Popen(command, env=environment(home), stdout=subprocess.DEVNULL) as process:
-            try:
-                process.wait(seconds.uniform(1, 9))
-            except subprocess.TimeoutExpired:
-                process.kill()
-    assert retail("ingest", sample, home=home).returncode == 0
+    for _ in range(6):
+        process = begun(tmp_path, "ingest", sample, home=home)
+        process.join(seconds.uniform(0.1, 3))
+        process.kill()
+        process.join()
+    assert warm_retail("ingest", sample, home=home).returncode == 0
     assert tables(home) == tables(tmp_path / "calm")
 
     with dg.DagsterInstance.from_config(str(Settings(home=home).dagster_folder)) as instance:
