@@ -16,6 +16,7 @@ from retail_pipeline.quality.queries import SAMPLE_ROWS, Batch, contradictions
 from retail_pipeline.quality.under_test import chosen_parts
 from retail_pipeline.redaction import redacted
 from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse.connection import MYSQL_SESSION
 from retail_pipeline.warehouse.dialect import dialect_of
 from retail_pipeline.warehouse.failures import is_about_the_connection, may_pass
 
@@ -115,7 +116,8 @@ def _data_source(gx: Any, warehouse: Warehouse) -> Any:
         context.variables.progress_bars = {"globally": False}
         url = warehouse.url.render_as_string(hide_password=False)
         add = context.data_sources.add_sqlite if warehouse.is_sqlite else context.data_sources.add_sql
-        _data_sources[warehouse] = add("warehouse", connection_string=url, kwargs={"pool_pre_ping": True})
+        session = {} if warehouse.is_sqlite else {"connect_args": {"init_command": MYSQL_SESSION}}
+        _data_sources[warehouse] = add("warehouse", connection_string=url, kwargs={"pool_pre_ping": True} | session)
     return _data_sources[warehouse]
 
 

@@ -23,6 +23,21 @@ from retail_pipeline.warehouse.retrying import retried
 KEPT_OPEN = 20
 """Connections that wait for the next request: opening one takes longer than reading a page."""
 
+GROUPING_BYTES = 256 << 20
+"""What a query of ours may take of the server's memory for grouping, which a first load and full refresh do most of.
+
+By itself a server goes to the disk beyond 16 MiB, which takes up to three times as long. MySQL gives all sessions
+together no more than one GiB.
+"""
+
+MYSQL_SESSION = (
+    "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', "
+    "lock_wait_timeout = 60, "  # a reader that never ends keeps a table from being replaced: for a year if let
+    "div_precision_increment = 12, "  # so that a ratio is rounded once, where the mart says so
+    f"tmp_table_size = {GROUPING_BYTES}, max_heap_table_size = {GROUPING_BYTES}"  # MariaDB goes by the smaller one
+)
+"""What every session of ours sets, whoever opens it."""
+
 DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "sqlite": "sqlite"}
 
 
@@ -267,9 +282,7 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
         connect_args={
             "local_infile": True,
             "read_timeout": SILENT_SECONDS,  # for whoever answers a new connection, or doesn't
-            "init_command": "SET time_zone = '+00:00', sql_mode = 'TRADITIONAL', "
-            "lock_wait_timeout = 60, "  # a reader that never ends keeps a table from being replaced: for a year if let
-            "div_precision_increment = 12",  # so that a ratio is rounded once, where the mart says so
+            "init_command": MYSQL_SESSION,
         },
     )
 
