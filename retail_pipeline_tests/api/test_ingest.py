@@ -20,7 +20,10 @@ from retail_pipeline.warehouse.loading import load, no_progress
 from retail_pipeline.warehouse.tables import corrections, loads, order_lines
 from retail_pipeline_tests.exports import ONLINE_RETAIL, entry, order_line, rows
 
-pytestmark = pytest.mark.database
+pytestmark = [
+    pytest.mark.database,
+    pytest.mark.xdist_group("code server"),  # which takes longer to come up than most of these tests
+]
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 CONTENT = (HEADER + order_line("1") + "\n" + order_line("2", quantity="x") + "\n").encode()
