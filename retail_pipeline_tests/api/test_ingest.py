@@ -20,10 +20,7 @@ from retail_pipeline.warehouse.loading import load, no_progress
 from retail_pipeline.warehouse.tables import corrections, loads, order_lines
 from retail_pipeline_tests.exports import ONLINE_RETAIL, entry, order_line, rows
 
-pytestmark = [
-    pytest.mark.database,
-    pytest.mark.xdist_group("code server"),  # which takes longer to come up than most of these tests
-]
+pytestmark = pytest.mark.database
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 CONTENT = (HEADER + order_line("1") + "\n" + order_line("2", quantity="x") + "\n").encode()

@@ -175,7 +175,6 @@ def test_prometheus_reads_requests_loads_lines_and_checks(client, shop):
     assert re.search(r"^retail_newest_line_age_seconds \d", told, re.MULTILINE)
 
 
-@pytest.mark.xdist_group("code server")
 def test_health_tells_the_state_of_the_database_the_migrations_and_dagster(client_for, dagster, warehouse):
     assert client_for(dagster).get("/health").json() == {
         "status": "ok",

@@ -29,7 +29,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 pytestmark = [
     pytest.mark.end_to_end,
-    pytest.mark.xdist_group("browser"),  # whose shop takes longer to make than its pages to look at
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here, so no page was looked at in a browser"),
 ]
 
