@@ -171,7 +171,7 @@ class Deployment:
         while not self.is_healthy(name):
             assert process is None or process.poll() is None, self._log(name).read_text()
             assert time.monotonic() < deadline, self._log(name).read_text()
-            time.sleep(0.5)
+            time.sleep(1.5)  # most checks start a Python of their own, which keeps the services from coming up
 
     def _log(self, name: str) -> Path:
         return self._folder / f"{name}.log"

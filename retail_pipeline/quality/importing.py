@@ -27,6 +27,10 @@ def great_expectations() -> Any:
         warnings.filterwarnings("ignore", category=DeprecationWarning)  # its own, about its own imports
         import great_expectations
         import great_expectations.expectations
+        import great_expectations.util
+    # For every decimal that a database answers, it has Python look up the sources of the whole call stack, a fifth of
+    # the time that testing takes, to know whether it may warn that a float is less exact.
+    great_expectations.util.stack = tuple
     return great_expectations
 
 

@@ -30,10 +30,7 @@ GEOGRAPHY = {row["label"]: (row["iso2"], row["region"]) for row in country_rows(
 NAME_LOADS = {"mart_returns", "mart_bridge", "mart_restatements", "running_load_months"}
 
 
-@pytest.fixture(
-    scope="session",
-    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in ("sample", "online_retail")],
-)
+@pytest.fixture(scope="session", params=["sample", "online_retail"])
 def dataset(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path]]:
     """An export as one file and as daily files in the other dialect: the made-up one, and UCI's where it is at hand."""
     folder = tmp_path_factory.mktemp(request.param)

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 pytestmark = [
     pytest.mark.end_to_end,
-    pytest.mark.xdist_group("browser"),  # whose shop takes longer to make than its pages to look at
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here, so no page was looked at in a browser"),
 ]
 
@@ -64,22 +64,32 @@ def address(home: Path) -> Iterator[str]:
             process.wait(SECONDS_TO_STOP)
 
 
-@contextmanager
-def opened(url: str, **context: Any) -> Iterator[Any]:
-    """A page in a fresh browser; afterwards, that it complained of nothing and asked nobody else for anything."""
+Opened = Callable[..., AbstractContextManager[Any]]
+
+
+@pytest.fixture(scope="module")
+def opened() -> Iterator[Opened]:
+    """Opens an address as somebody does who was never there before."""
     from playwright.sync_api import sync_playwright
 
-    complaints: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CLOSED)
-        page = browser.new_context(**context).new_page()
+        yield partial(page_of, browser)
+        browser.close()
+
+
+@contextmanager
+def page_of(browser: Any, url: str, **context: Any) -> Iterator[Any]:
+    """A page that knows of no other; afterwards, that it complained of nothing and asked nobody else for anything."""
+    complaints: list[str] = []
+    with browser.new_context(**context) as fresh:
+        page = fresh.new_page()
         page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         own = (url.split("/", 3)[0] + "//" + url.split("/", 3)[2], "data:")
         page.on("request", lambda asked: None if asked.url.startswith(own) else complaints.append(asked.url))
         page.goto(url)
         yield page
-        browser.close()
     assert complaints == []
 
 
@@ -117,7 +127,7 @@ def assert_every_figure_is_on_the_page(page: Any, name: str, expected: Answers) 
     [("sales", {}), ("sales", {"region": "Europe", "period": "2011"}), ("customers", {})],
     ids=["sales", "europe", "customers"],
 )
-def test_every_figure_in_the_browser_is_what_sql_says(home, address, name, query):
+def test_every_figure_in_the_browser_is_what_sql_says(opened, home, address, name, query):
     dashboard, expected = dashboards()[name], asked(home, name, **query)
     question = "?" + "&".join(f"{key}={value}" for key, value in query.items())
     with opened(address + dashboard.path + question) as page:
@@ -133,7 +143,7 @@ def test_every_figure_in_the_browser_is_what_sql_says(home, address, name, query
         assert len(tips) == (len(expected.rows["revenue_by_month"]) if name == "sales" else 0)
 
 
-def test_europe_is_one_click_and_so_is_the_way_back_without_a_script_as_well(home, address):
+def test_europe_is_one_click_and_so_is_the_way_back_without_a_script_as_well(opened, home, address):
     with opened(address, java_script_enabled=False) as page:
         page.get_by_role("link", name="Europe", exact=True).click()
         assert page.locator(".about").text_content() == "Europe, all time, in GBP"
@@ -142,14 +152,14 @@ def test_europe_is_one_click_and_so_is_the_way_back_without_a_script_as_well(hom
         assert_every_figure_is_on_the_page(page, "sales", asked(home, "sales"))
 
 
-def test_charts_can_be_seen_without_a_script(address):
+def test_charts_can_be_seen_without_a_script(opened, address):
     with opened(f"{address}/?charts=drawn", java_script_enabled=False) as page:
         assert page.locator(".chart svg").count() == len(dashboards()["sales"].sheets)
 
 
 @pytest.mark.parametrize("path", ["/", "/customers", "/operations"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_fit_a_phone_and_tell_text_from_ground(address, path, scheme):
+def test_pages_fit_a_phone_and_tell_text_from_ground(opened, address, path, scheme):
     with opened(address + path, viewport={"width": 360, "height": 740}, color_scheme=scheme) as page:
         if path != "/operations":
             number = len(dashboards()["sales" if path == "/" else "customers"].sheets)
@@ -162,7 +172,7 @@ def test_pages_fit_a_phone_and_tell_text_from_ground(address, path, scheme):
         assert (lightness[0] < lightness[1]) == (scheme == "light")
 
 
-def test_operations_lists_the_loads_with_what_is_held_back_and_the_bridge_of_each(home, address):
+def test_operations_lists_the_loads_with_what_is_held_back_and_the_bridge_of_each(opened, home, address):
     warehouse = Warehouse(Settings(home=home, database_url=""))
     with warehouse.reading() as connection:
         loads = connection.execute(sa.text("SELECT load_id, rows_quarantined FROM loads")).all()
@@ -182,7 +192,7 @@ def test_operations_lists_the_loads_with_what_is_held_back_and_the_bridge_of_eac
         assert "All loads" in page.locator("#bridge").text_content()
 
 
-def test_the_page_to_be_mailed_shows_the_same_figures_with_no_server_at_all(home):
+def test_the_page_to_be_mailed_shows_the_same_figures_with_no_server_at_all(opened, home):
     file = home.parent / "dashboards.html"
     written = warm_retail("dashboards", "--output", file, home=home)
     assert written.returncode == 0, written.stderr
@@ -200,7 +210,7 @@ def test_a_region_that_is_none_is_told_with_those_there_are(address):
     assert "default-src 'none'" in refused.value.headers["Content-Security-Policy"]
 
 
-def test_pages_can_be_walked_through_by_keyboard(address):
+def test_pages_can_be_walked_through_by_keyboard(opened, address):
     with opened(f"{address}/customers") as page:
         drawn(page, len(dashboards()["customers"].sheets))
         page.keyboard.press("Tab")

@@ -78,6 +78,7 @@ def test_bad_input_is_one_clear_message_without_a_traceback_and_exit_status_2(ho
     assert result.returncode == 2
     assert message in result.stderr
     assert "Traceback" not in result.stderr
+    assert result.stdout == ""  # it is told at once, before anything else is done
 
 
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(home, export):

@@ -16,16 +16,10 @@ pytestmark = pytest.mark.database
 
 
 GROUNDS = {"sqlite": [], "server": [pytest.mark.mysql]}
-"""With further marks of their tests; those of one ground stay with one worker, for making it takes seconds."""
+"""With further marks of their tests."""
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param(name, marks=[*marks, pytest.mark.xdist_group(f"faults on {name}")])
-        for name, marks in GROUNDS.items()
-    ],
-)
+@pytest.fixture(scope="module", params=[pytest.param(name, marks=marks) for name, marks in GROUNDS.items()])
 def shop(request, tmp_path_factory) -> Iterator[ground.Ground]:
     folder = tmp_path_factory.mktemp("faults")
     if request.param == "sqlite":
