@@ -1,4 +1,16 @@
-WITH booked AS (
+-- Returns are read once, in the order of an index, and few rows are left of them.
+WITH counted AS (
+  SELECT
+    month,
+    currency,
+    is_matched,
+    is_same_day_reversal,
+    sale_month,
+    SUM(returns_value) AS returns_value,
+    SUM(units_returned) AS units_returned
+  FROM mart_returns
+  GROUP BY month, currency, is_matched, is_same_day_reversal, sale_month
+), booked AS (
   SELECT
     month,
     currency,
@@ -7,11 +19,11 @@ WITH booked AS (
     SUM(CASE WHEN is_matched = 1 THEN returns_value ELSE 0 END) AS matched_value,
     SUM(CASE WHEN is_matched = 0 THEN returns_value ELSE 0 END) AS unmatched_value,
     SUM(CASE WHEN is_same_day_reversal = 1 THEN returns_value ELSE 0 END) AS same_day_reversals_value
-  FROM mart_returns
+  FROM counted
   GROUP BY month, currency
 ), undone AS (
   SELECT sale_month AS month, currency, SUM(returns_value) AS returns_of_sales_value
-  FROM mart_returns
+  FROM counted
   WHERE is_matched = 1
   GROUP BY sale_month, currency
 ), sold AS (
