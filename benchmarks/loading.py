@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from benchmarks.bench import Bench
 from benchmarks.comparison import Cost
+from retail_pipeline.engines import DatabaseEngine
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.landing import land
-from retail_pipeline.warehouse.loading import load
+from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline.warehouse.tables import order_lines
 
@@ -63,18 +64,18 @@ def _load_as_they_are(warehouse: Warehouse, files: list[Path]) -> None:
 
 def by_the_pipeline(bench: Bench, files: list[Path]) -> Cost:
     """Typed, with what can't be an order line in quarantine, overlaps settled and the ledger added up."""
-    profile = SourceCatalogue().get(SOURCE)
+    sources = SourceCatalogue()
     with (
         bench.empty_database() as url,
         bench.empty_folder() as folder,
         Warehouse(Settings(_env_file=None, home=folder, database_url=url)) as warehouse,
     ):
         upgrade(warehouse)
-        landed = [land(warehouse, path, profile).load_id for path in files]
+        landed = [land(warehouse, path, sources.get(SOURCE)).load_id for path in files]
 
         def load_all() -> None:
-            for load_id in landed:
-                load(warehouse, load_id, profile)
+            if problems := DatabaseEngine(warehouse).load(landed, sources, None, no_progress):
+                raise click.ClickException("\n".join(map(str, problems.values())))
 
         return _timed(warehouse, load_all)
 

@@ -9,7 +9,7 @@ from retail_pipeline.marts.catalogue import Mart
 from retail_pipeline.quality import great_expectations_bridge as bridge
 from retail_pipeline.quality.catalogue import Suite
 from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse, bulk, ledger, loading
+from retail_pipeline.warehouse import Warehouse, bulk, indexing, ledger, loading
 from retail_pipeline.warehouse.loading import Progress
 from retail_pipeline.warehouse.retrying import retried
 
@@ -49,12 +49,13 @@ class DatabaseEngine:
     def load(
         self, load_ids: Iterable[str], sources: SourceCatalogue, run_id: str | None, progress: Progress
     ) -> dict[str, BadInput]:
-        problems = {}
-        for load_id in dict.fromkeys([*load_ids, *self._without_lines()]):
-            try:
-                _load(self._warehouse, load_id, sources, run_id, progress)
-            except BadInput as problem:
-                problems[load_id] = problem
+        problems, wanted = {}, list(dict.fromkeys([*load_ids, *self._without_lines()]))
+        with indexing.built_at_once(self._warehouse, wanted):
+            for load_id in wanted:
+                try:
+                    _load(self._warehouse, load_id, sources, run_id, progress)
+                except BadInput as problem:
+                    problems[load_id] = problem
         return problems
 
     def way(self) -> str:

@@ -12,7 +12,7 @@ from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.engines import Engine, engine_of
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse import Warehouse, indexing
 from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.retrying import retried
@@ -33,6 +33,7 @@ class Retail(dg.ConfigurableResource):
         if context.instance is not None and context.run is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: processes.this_one()})
         with self.warehouse, self.warehouse.alone(), logs.about(run_id=context.run and context.run.run_id):
+            indexing.complete(self.warehouse)
             yield self
 
     @cached_property

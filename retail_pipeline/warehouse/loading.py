@@ -2,10 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
+from typing import TypeVar
 
 import pandas as pd
 import pyarrow as pa
@@ -24,6 +26,8 @@ from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import LINE_TABLES, order_lines, quarantined_lines, raw_order_lines
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Progress = Callable[[str, int, int], None]
 """Told, after each batch, the load's id, the bytes read so far and the bytes of the file."""
@@ -140,8 +144,11 @@ def _insert_batches(
     load_id, figures = entry["load_id"], Figures()
     path = kept_file(warehouse, entry)
     corrections = correcting.of_load(connection, load_id)
-    for text in read_batches(path, profile, entry["encoding"], warehouse.settings.batch_rows):
-        typed = type_batch(correcting.corrected(text.frame, corrections), profile, text.date_formats)
+    texts = read_batches(path, profile, entry["encoding"], warehouse.settings.batch_rows)
+    typed_batches = (
+        (text, type_batch(correcting.corrected(text.frame, corrections), profile, text.date_formats)) for text in texts
+    )
+    for text, typed in _one_ahead(typed_batches):
         raw = text.frame[["line_no", *RAW_COLUMNS, "extra"]]
         bulk.insert(connection, raw_order_lines, _arrow(raw), {"load_id": load_id})
         line_constants = {"load_id": load_id, "source": profile.name, "currency": profile.currency}
@@ -150,6 +157,16 @@ def _insert_batches(
         figures.count(text, typed)
         progress(load_id, text.bytes_read, entry["file_bytes"])
     return figures
+
+
+def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+    """The same items, each made while the one before it is in use: here, while the server has the batch before."""
+    end = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="one ahead") as thread:
+        coming = thread.submit(next, items, end)
+        while (item := coming.result()) is not end:
+            coming = thread.submit(next, items, end)
+            yield item
 
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:

@@ -118,7 +118,7 @@ def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, 
         assert instance.get_materialized_partitions(dg.AssetKey(table)) == set(load_ids)
 
 
-def test_what_a_killed_run_left_loaded_and_unsaid_or_refreshed_and_untested_is_made_up_by_the_next_one(
+def test_what_a_killed_run_left_loaded_and_unsaid_or_refreshed_and_untested_or_without_an_index_is_made_up_by_the_next_one(
     warehouse, instance, export, capsys
 ):
     (load_id,) = landed(warehouse, export, "1")
@@ -128,7 +128,10 @@ def test_what_a_killed_run_left_loaded_and_unsaid_or_refreshed_and_untested_is_m
     for name in stale(warehouse):
         refresh(warehouse, marts()[name])
     assert "mart_kpis" in untested(warehouse)
+    with warehouse.writing() as connection:  # killed before a first load's indexes were built
+        next(iter(order_lines.indexes)).drop(connection)
     assert ingestion.ingest_files([]) == 0
+    assert len(sa.inspect(warehouse.engine).get_indexes("order_lines")) == len(order_lines.indexes)
     assert "Checks: " in capsys.readouterr().out
     assert untested(warehouse) == []
     for table in ("raw_order_lines", "order_lines", "quarantined_lines"):
