@@ -118,7 +118,7 @@ def test_one_run_loads_many_files_and_then_checks_and_refreshes_once(warehouse, 
         assert instance.get_materialized_partitions(dg.AssetKey(table)) == set(load_ids)
 
 
-def test_what_a_killed_run_left_loaded_and_unsaid_or_refreshed_and_untested_or_without_an_index_is_made_up_by_the_next_one(
+def test_what_a_killed_run_left_unsaid_or_untested_or_without_an_index_is_made_up_by_the_next_one(
     warehouse, instance, export, capsys
 ):
     (load_id,) = landed(warehouse, export, "1")
