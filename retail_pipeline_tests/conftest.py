@@ -1,5 +1,7 @@
 """Fixtures that all tests share: databases to run on, and a warehouse with nothing in it."""
 
+import gc
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,12 +11,20 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from retail_pipeline.cli import NEW_OBJECTS
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests import servers
 from retail_pipeline_tests.exports import HEADER
 from retail_pipeline_tests.states import States
+
+gc.set_threshold(NEW_OBJECTS)  # as the command itself has it
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are processors, for a third of the time tests wait for servers and processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @sa.event.listens_for(sa.Engine, "connect")

@@ -205,7 +205,7 @@ def reading(query: exp.Query, replaced: dict[str, exp.Query]) -> exp.Query:
     query = query.copy()
     for table in list(query.find_all(exp.Table)):
         if table.name in replaced:
-            table.replace(replaced[table.name].copy().subquery(table.alias_or_name))
+            table.replace(replaced[table.name].subquery(table.alias_or_name))
     return query
 
 

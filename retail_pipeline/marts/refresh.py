@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 
@@ -137,6 +137,19 @@ def _add_difference(connection: sa.Connection, mart: Mart, since: int) -> int:
     return gained
 
 
+def prepare(dialect: str) -> None:
+    """Translates what refreshes most often ask, for this process and those that are forked from it."""
+    for mart in marts().values():
+        if mart.refresh == "whole":
+            queries = [incremental.whole]
+        elif isinstance(mart.refresh, Parts):
+            queries = [incremental.keys_of_parts, incremental.of_parts]
+        else:
+            queries = [incremental.difference]
+        for query in queries:
+            _text(dialect, mart.name, query)
+
+
 def _choose(
     connection: sa.Connection, mart: Mart, by: tuple[str, ...], keys: Callable[[Mart], exp.Query], since: int
 ) -> None:
@@ -148,12 +161,17 @@ def _choose(
 
 def choose_to_test(connection: sa.Connection, mart: Mart, parts: tuple[str, ...], since: int) -> int:
     """Chooses the parts of a mart that changed, as these columns tell them apart; returns how many rows they have."""
-    columns, dialect = incremental.named(parts), dialect_of(connection)
-    keys = _following(incremental.keys_by(mart, parts), dialect)
+    columns = incremental.named(parts)
+    keys, rows = texts_to_test(dialect_of(connection), mart, parts)
     insert = f"INSERT INTO {tested_parts.name} (parts, {columns}) SELECT '{columns}', {columns} FROM ({keys}) AS k"
     connection.execute(sa.text(insert), {"since": since})
-    rows = translate(incremental.of_tested_parts(mart, parts, mart.name, parts), dialect, sql_schema())
     return connection.scalar(sa.text(f"SELECT COUNT(*) FROM ({rows}) AS r"))
+
+
+def texts_to_test(dialect: str, mart: Mart, parts: tuple[str, ...]) -> tuple[str, str]:
+    """For a database: the keys of a mart's parts that changed, and of the parts that were chosen, the rows."""
+    keys = _text(dialect, mart.name, incremental.keys_by, parts)
+    return keys, _text(dialect, mart.name, incremental.of_tested_parts, parts, mart.name, parts)
 
 
 def _make_chosen_anew(
@@ -177,12 +195,10 @@ def _insert(connection: sa.Connection, mart: Mart, query: Callable[[Mart], exp.Q
 
 
 @cache
-def _text(dialect: str, mart: str, query: Callable[[Mart], exp.Query]) -> str:
-    """A mart's query for a database, translated once in a process, for that takes longer than many a query."""
-    return _following(query(marts()[mart]), dialect)
+def _text(dialect: str, mart: str, query: Callable[..., exp.Query], *of: Hashable) -> str:
+    """A mart's query for a database, translated once in a process, for that takes longer than many a query.
 
-
-def _following(query: exp.Query, dialect: str) -> str:
-    """A query's text for a database, with the parameter `:since`; its other colons stay as they are."""
-    text = translate(query, dialect, sql_schema())
+    It has the parameter `:since`; its other colons stay as they are.
+    """
+    text = translate(query(marts()[mart], *of), dialect, sql_schema())
     return text.replace(":", "\\:").replace("\\:since", ":since")

@@ -74,6 +74,11 @@ class Suite(_Strict):
         return expectation.parts or (refresh.parts if isinstance(refresh, Parts) else ())
 
     @cached_property
+    def ways(self) -> frozenset[tuple[str, ...]]:
+        """The columns that tell parts apart, as its expectations name them."""
+        return frozenset(map(self.parts_of, self.expectations)) - {()}
+
+    @cached_property
     def reads(self) -> frozenset[str]:
         """The marts whose rows its expectations look at, its own included."""
         named = {name for expectation in self.expectations for name in _NAME.findall(expectation.query or "")}

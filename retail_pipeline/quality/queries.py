@@ -58,11 +58,11 @@ def _about(batch: Batch, query: str) -> exp.Query:
             name = found.name.removesuffix(_UNDER_TEST)
             table = batch.table if name == "batch" else name
             columns = [column for column in schema()[table] if column in named]
-            found.replace(batch.rows_of(table, columns).subquery(found.alias or table))
+            found.replace(batch.rows_of(table, columns).subquery(found.alias or table, copy=False))
     return parsed
 
 
 def _counted(query: exp.Query) -> exp.Query:
     """A query for the first rows that a query finds, each with the number of all in the column NUMBER_OF_ROWS."""
     number = f"COUNT(*) OVER () AS {NUMBER_OF_ROWS}"
-    return exp.select("*", number).from_(query.subquery("unexpected")).limit(SAMPLE_ROWS)
+    return exp.select("*", number).from_(query.subquery("unexpected", copy=False)).limit(SAMPLE_ROWS, copy=False)
