@@ -1,6 +1,7 @@
 """The command: `python -m benchmarks [NAME]...` measures and writes the report."""
 
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from benchmarks.bench import Bench
 from benchmarks.comparison import measure
 from benchmarks.comparisons import NAMES, comparison
 from benchmarks.machine import facts
+from benchmarks.measured import Measured, keep
+from benchmarks.plot import plot
 from benchmarks.report import report
 
 REPORT = Path(__file__).with_name("REPORT.md")
@@ -35,21 +38,30 @@ REPORT = Path(__file__).with_name("REPORT.md")
 )
 @click.option("--lines", default=200_000, type=click.IntRange(min=1), help="Lines of the smaller file of `memory`.")
 @click.option(
-    "--output", metavar="FILE", default=REPORT, type=click.Path(path_type=Path), help="Where the report goes."
+    "--output",
+    metavar="FILE",
+    default=REPORT,
+    type=click.Path(path_type=Path),
+    help="Where the report goes; beside it lie its picture, and as .json all figures, those of earlier runs as well.",
 )
 def main(names: tuple[str, ...], runs: int, database: str, data: Path | None, lines: int, output: Path) -> None:
     """Measure the comparisons that are named, or all, and write one report."""
-    known = facts(database)
+    about = {"day": datetime.now(UTC).date().isoformat()} | facts(database)
     with tempfile.TemporaryDirectory(prefix="retail-bench-") as scratch:
         bench = Bench(Path(scratch), database, data, lines)
-        measured = []
         with bench.cleanups:
             for name in names or NAMES:
                 with bench.servers:
-                    measured.append(measure(name, comparison(name)(bench), runs))
+                    measured = measure(name, comparison(name)(bench), runs, about)
                 # Each time: it takes hours, and whoever breaks it off keeps what was measured.
-                output.write_text(report(measured, known, datetime.now(UTC).date()), encoding="utf-8")
+                _write(output, keep(output.with_suffix(".json"), measured, NAMES))
     click.echo(f"The report is in {output}", err=True)
+
+
+def _write(output: Path, measured: Sequence[Measured]) -> None:
+    picture = output.with_suffix(".svg")
+    picture.write_text(plot(measured), encoding="utf-8")
+    output.write_text(report(measured, picture.name), encoding="utf-8")
 
 
 main(prog_name="python -m benchmarks")

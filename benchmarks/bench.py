@@ -16,7 +16,7 @@ import click
 import sqlalchemy as sa
 
 from benchmarks import exports
-from benchmarks.comparison import Cost
+from benchmarks.measured import Cost
 from retail_pipeline.dashboards.description import dashboards
 from retail_pipeline.dashboards.pages import dashboard_page
 from retail_pipeline.settings import Settings

@@ -9,7 +9,7 @@ import click
 import sqlalchemy as sa
 
 from benchmarks.bench import Bench
-from benchmarks.comparison import Cost
+from benchmarks.measured import Cost
 from retail_pipeline.engines import DatabaseEngine
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue

@@ -1,25 +1,24 @@
 """The report: Markdown, the ratios first and then every run."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import median
 
-from benchmarks.comparison import Cost, Measured
+from benchmarks.measured import Cost, Measured, Runs
 
 FIGURES = {"seconds": ("wall time, s", ".1f"), "cpu_seconds": ("CPU time, s", ".1f"), "peak_mib": ("peak, MiB", ".0f")}
 
 
-def report(measured: Sequence[Measured], facts: Mapping[str, str], day: date) -> str:
-    """The whole report, as of a day."""
+def report(measured: Sequence[Measured], picture: str) -> str:
+    """The whole report, with the name of a picture that lies beside it."""
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `python -m benchmarks` on {day.isoformat()}. The two sides of a comparison ran in turn. Ratios",
-        "are what counts: absolute figures are those of this machine and of whatever else it was doing.",
+        "Written by `python -m benchmarks`. The two sides of a comparison ran in turn. Ratios are what counts:",
+        "absolute figures are those of that machine and of whatever else it was doing.",
         "",
-        *(f"- {what}: {fact}" for what, fact in facts.items()),
+        f"![Each figure as a multiple of its target]({picture})",
         "",
-        *_table(("comparison", "ratio", "of single pairs", "target", ""), map(_outcome, measured)),
+        *_table(("comparison", "database", "day", "ratio", "of single pairs", "target", ""), map(_outcome, measured)),
     ]
     for one in measured:
         lines += _section(one)
@@ -28,31 +27,35 @@ def report(measured: Sequence[Measured], facts: Mapping[str, str], day: date) ->
 
 def _outcome(one: Measured) -> tuple[str, ...]:
     pairs = f"{min(one.ratios):.2f} to {max(one.ratios):.2f}"
-    _, form = FIGURES[one.comparison.figure]
-    limits = "".join(f"; {label} {figure:{form}} ≤ {limit:g}" for label, figure, limit in one.limits)
-    target = f"≤ {one.comparison.target:g}{limits}"
-    return f"`{one.name}`", f"{one.ratio:.2f}", pairs, target, "met" if one.met else "missed"
+    _, form = FIGURES[one.figure]
+    limits = "".join(f"; {runs.label} {median(one.figures(runs)):{form}} ≤ {runs.limit:g}" for runs in one.limited)
+    target = f"≤ {one.target:g}{limits}"
+    met = "met" if one.met else "missed"
+    return f"`{one.name}`", one.kind_of_database, one.about["day"], f"{one.ratio:.2f}", pairs, target, met
 
 
 def _section(one: Measured) -> Iterator[str]:
-    heading, form = FIGURES[one.comparison.figure]
+    heading, form = FIGURES[one.figure]
     base, contender = one.medians
-    yield f"## {one.name}"
+    yield f"## {one.name} ({one.kind_of_database})"
     yield ""
-    yield f"{one.comparison.title}."
+    yield f"{one.title}."
     yield ""
     yield (
         f"Ratio of the medians of {heading}: {contender:{form}} ÷ {base:{form}} = {one.ratio:.2f}, of single pairs "
-        f"{min(one.ratios):.2f} to {max(one.ratios):.2f}. Target: at most {one.comparison.target:g}, "
-        f"{_kept(one.ratio, one.comparison.target)}."
+        f"{min(one.ratios):.2f} to {max(one.ratios):.2f}. Target: at most {one.target:g}, "
+        f"{_kept(one.ratio, one.target)}."
     )
-    for label, figure, limit in one.limits:
+    for runs in one.limited:
         yield ""
-        yield f"Target for {label} by itself: at most {limit:g}, {_kept(figure, limit)}."
+        kept = _kept(median(one.figures(runs)), runs.limit)
+        yield f"Target for {runs.label} by itself: at most {runs.limit:g}, {kept}."
     yield ""
-    sides = [(one.comparison.base.label, one.base), (one.comparison.contender.label, one.contender)]
-    rows = [_run(str(i), label, costs[i - 1]) for i in range(1, len(one.base) + 1) for label, costs in sides]
-    rows += [_medians(label, costs) for label, costs in sides]
+    yield f"{', '.join(f'{what}: {fact}' for what, fact in one.about.items())}."
+    yield ""
+    sides = (one.base, one.contender)
+    rows = [_run(str(i), runs.label, runs.costs[i - 1]) for i in range(1, len(one.base.costs) + 1) for runs in sides]
+    rows += [_medians(runs) for runs in sides]
     yield from _table(("run", "", *(heading for heading, _ in FIGURES.values()), "lines loaded"), rows)
 
 
@@ -65,9 +68,9 @@ def _run(run: str, label: str, cost: Cost) -> tuple[str, ...]:
     return run, label, *figures, f"{cost.lines:,}"
 
 
-def _medians(label: str, costs: Sequence[Cost]) -> tuple[str, ...]:
-    figures = (format(median(getattr(cost, name) for cost in costs), form) for name, (_, form) in FIGURES.items())
-    return "median", label, *figures, ""
+def _medians(runs: Runs) -> tuple[str, ...]:
+    figures = (format(median(getattr(cost, name) for cost in runs.costs), form) for name, (_, form) in FIGURES.items())
+    return "median", runs.label, *figures, ""
 
 
 def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:

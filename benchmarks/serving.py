@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from benchmarks.bench import Shop
-from benchmarks.comparison import Cost
+from benchmarks.measured import Cost
 from retail_pipeline_tests.end_to_end.commands import environment
 from retail_pipeline_tests.ports import free_port
 

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from benchmarks import serving
 from benchmarks.bench import Bench, Shop
-from benchmarks.comparison import Comparison, Cost, Side
+from benchmarks.comparison import Comparison, Side
+from benchmarks.measured import Cost
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 

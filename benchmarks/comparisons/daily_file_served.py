@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchmarks import serving
 from benchmarks.bench import Bench, Shop
-from benchmarks.comparison import Comparison, Cost, Side
+from benchmarks.comparison import Comparison, Side
+from benchmarks.measured import Cost
 from retail_pipeline.marts.refresh import stale
 from retail_pipeline.quality.under_test import untested
 from retail_pipeline.settings import Settings

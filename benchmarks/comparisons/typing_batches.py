@@ -7,7 +7,8 @@ from functools import partial
 import pyarrow as pa
 
 from benchmarks.bench import Bench
-from benchmarks.comparison import Comparison, Cost, Side
+from benchmarks.comparison import Comparison, Side
+from benchmarks.measured import Cost
 from retail_pipeline.intake.inspection import encoding_of
 from retail_pipeline.intake.lines import type_batch
 from retail_pipeline.intake.reader import read_batches

@@ -2,42 +2,61 @@
 
 import csv
 from dataclasses import replace
-from datetime import date
 
 import pytest
 
-from benchmarks.comparison import Comparison, Cost, Measured, Side
+from benchmarks.comparison import Comparison, Side, measure
 from benchmarks.exports import cut_by_day, write_next_day, write_year
+from benchmarks.measured import Cost, Measured, keep, kept
+from benchmarks.plot import plot
 from benchmarks.report import report
 from retail_pipeline.demo.sample import sample_rows
+
+ABOUT = {"day": "2011-12-09", "database": "MySQL 9.7"}
 
 
 @pytest.fixture
 def measured() -> Measured:
-    base, contender = (Side(label, lambda: pytest.fail("measured already")) for label in ("one file", "many files"))
-    comparison = Comparison("Many files against one", base, contender, figure="seconds", target=3, same_lines=True)
-    seconds = {"base": (10, 20, 40), "contender": (50, 30, 80)}
-    return Measured("files", comparison, **{side: [Cost(s, s, 400, 7) for s in seconds[side]] for side in seconds})
+    seconds = {"one file": iter((10, 20, 40)), "many files": iter((50, 30, 80))}
+    sides = (Side(label, lambda left=left: Cost(next(left), 5, 400, lines=7)) for label, left in seconds.items())
+    comparison = Comparison("Many files against one", *sides, figure="seconds", target=3, same_lines=True)
+    return measure("files", comparison, 3, ABOUT)
 
 
 def test_the_ratio_is_of_medians_and_its_range_of_neighbouring_runs(measured):
     assert (measured.ratio, measured.ratios, measured.met) == (2.5, [5, 1.5, 2], True)
 
 
-def test_the_report_holds_the_ratio_its_range_the_target_and_every_run(measured):
-    lines = report([measured], {"Python": "3.11"}, date(2011, 12, 9)).splitlines()
-    assert "| `files` | 2.50 | 1.50 to 5.00 | ≤ 3 | met |" in lines
-    assert "| 2 | many files | 30.0 | 30.0 | 400 | 7 |" in lines
-    assert "| median | one file | 20.0 | 20.0 | 400 |  |" in lines
+def test_the_report_holds_the_ratio_its_range_the_target_every_run_and_the_picture(measured):
+    lines = report([measured], "REPORT.svg").splitlines()
+    assert "| `files` | MySQL | 2011-12-09 | 2.50 | 1.50 to 5.00 | ≤ 3 | met |" in lines
+    assert "| 2 | many files | 30.0 | 5.0 | 400 | 7 |" in lines
+    assert "| median | one file | 20.0 | 5.0 | 400 |  |" in lines
+    assert "![Each figure as a multiple of its target](REPORT.svg)" in lines
 
 
 def test_a_side_that_is_over_its_own_limit_misses_the_target_whatever_the_ratio_is(measured):
-    limited = replace(measured.comparison, contender=replace(measured.comparison.contender, limit=45))
-    over = replace(measured, comparison=limited)
+    over = replace(measured, contender=replace(measured.contender, limit=45))
     assert not over.met
-    lines = report([over], {"Python": "3.11"}, date(2011, 12, 9)).splitlines()
-    assert "| `files` | 2.50 | 1.50 to 5.00 | ≤ 3; many files 50.0 ≤ 45 | missed |" in lines
+    lines = report([over], "REPORT.svg").splitlines()
+    assert "| `files` | MySQL | 2011-12-09 | 2.50 | 1.50 to 5.00 | ≤ 3; many files 50.0 ≤ 45 | missed |" in lines
     assert "Target for many files by itself: at most 45, missed." in lines
+
+
+def test_the_picture_has_a_row_for_each_ratio_and_each_limit(measured):
+    drawn = plot([replace(measured, contender=replace(measured.contender, limit=45))])
+    assert ">files (MySQL)<" in drawn
+    assert ">files (MySQL): many files<" in drawn
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was_measured_on_such_a_database_before(measured, tmp_path):
+    path, order = tmp_path / "REPORT.json", ["earlier", "files"]
+    on_sqlite = replace(measured, about=ABOUT | {"database": "SQLite 3.46"})
+    again = replace(measured, about=ABOUT | {"day": "2011-12-10"})
+    earlier = replace(measured, name="earlier")
+    for one in (measured, on_sqlite, earlier, again):
+        told = keep(path, one, order)
+    assert told == kept(path) == [earlier, again, on_sqlite]
 
 
 def test_daily_files_hold_the_rows_of_the_one_file(tmp_path):
