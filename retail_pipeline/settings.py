@@ -70,7 +70,7 @@ class Settings(BaseSettings):
         "as `s3://bucket/retail`. Empty: `spark` under `RETAIL_HOME`.",
     )
     batch_rows: int = Field(
-        default=50_000,
+        default=25_000,
         ge=1,
         description="Rows of a file that are held in memory at a time.",
     )

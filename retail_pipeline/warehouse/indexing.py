@@ -30,9 +30,12 @@ def built_at_once(warehouse: Warehouse, load_ids: Sequence[str]) -> Iterator[Non
 
     Nobody reads by them before there are any lines. Killed in between, the next run completes them.
     """
-    _set_aside(warehouse, load_ids)
-    yield
-    complete(warehouse)
+    if _first_and_large(warehouse, load_ids):
+        _set_aside(warehouse)
+        yield
+        complete(warehouse)
+    else:
+        yield
 
 
 @retried
@@ -56,12 +59,15 @@ def complete(warehouse: Warehouse) -> None:
 
 
 @retried
-def _set_aside(warehouse: Warehouse, load_ids: Sequence[str]) -> None:
+def _first_and_large(warehouse: Warehouse, load_ids: Sequence[str]) -> bool:
+    with warehouse.reading() as connection:
+        file_bytes = sum(entry["file_bytes"] for entry in ledger.entries(connection, load_ids))
+        return file_bytes >= MUCH_BYTES and connection.scalar(sa.select(order_lines.c.line_no).limit(1)) is None
+
+
+@retried
+def _set_aside(warehouse: Warehouse) -> None:
     with warehouse.writing() as connection:
-        if sum(entry["file_bytes"] for entry in ledger.entries(connection, load_ids)) < MUCH_BYTES:
-            return
-        if connection.scalar(sa.select(order_lines.c.line_no).limit(1)) is not None:
-            return
         there = order_lines.indexes - set(_missing(connection))
         for index in sorted(there, key=lambda index: index.name):
             if index.name != NEEDED_BY_LOADS:
