@@ -1,6 +1,7 @@
 """What a comparison is given: exports, and a way to ingest them into a place where nothing was before."""
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -180,15 +181,16 @@ class Shop:
 
 
 def _cost(seconds: float, usage: "os.struct_rusage", of_all: int, lines: int) -> Cost:
-    peak = max(usage.ru_maxrss * MAXRSS_BYTES, of_all)
+    # A process is told the peak of the one that starts it, where that is larger: it says nothing then.
+    is_its_own = usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = max(usage.ru_maxrss * MAXRSS_BYTES if is_its_own else 0, of_all)
     return Cost(seconds, usage.ru_utime + usage.ru_stime, peak_mib=peak / 2**20, lines=lines)
 
 
 def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage", int]:
     """The wall time and the resources of one process, where RUSAGE_CHILDREN would tell of all so far.
 
-    What it says of peak memory begins with the size of this process, which is smaller as long as it holds no data. The
-    last figure is the most bytes that it and the processes which it started were seen to have together.
+    The last figure is the most bytes that it and the processes which it started were seen to have together.
     """
     with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()
