@@ -23,7 +23,7 @@ gc.set_threshold(NEW_OBJECTS)  # as the command itself has it
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are processors, for a third of the time tests wait for servers and processes."""
+    """One more than there are processors, for tests wait for servers and processes as well."""
     return (os.cpu_count() or 1) + 1
 
 

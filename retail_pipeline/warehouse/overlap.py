@@ -36,6 +36,11 @@ WINNER = sa.select(_winner.c.load_id).where(_winner.c.landing_no == contested.c.
 """The load_id that a contested invoice goes to."""
 
 
+def invoice_index(lines: sa.Table) -> str:
+    """The name of the index by which a table's lines of an invoice are found."""
+    return f"ix_{lines.name}_invoice"
+
+
 def contest_what_it_shares(connection: sa.Connection, load_id: str) -> None:
     """Marks the invoices that a load took over from others, or lost to them; call it before its rows are deleted."""
     shared = (
@@ -75,7 +80,7 @@ def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
         query = sa.select(lines.c.load_id).where(*same).correlate(mine)
         for server in ("mysql", "mariadb"):
             # It believes that a table is as small as before the first load, and would read all of it each time.
-            query = query.with_hint(lines, f"FORCE INDEX (ix_{table.name}_invoice)", server)
+            query = query.with_hint(lines, f"FORCE INDEX ({invoice_index(table)})", server)
         return query.exists()
 
     marked = sa.exists().where(contested.c.source == mine.c.source, contested.c.invoice_no == mine.c.invoice_no)

@@ -88,12 +88,10 @@ def test_whatever_kills_a_first_load_the_next_run_has_all_indexes(warehouse, exp
     assert number > 30, "a load has more steps than that"
 
 
-@pytest.mark.mysql
+@pytest.mark.parametrize("database_url", [pytest.param("mysql", marks=pytest.mark.mysql)], indirect=True)
 def test_invoices_are_compared_by_their_index_also_where_the_server_takes_the_table_for_empty(
     warehouse, export, any_file_is_large
 ):
-    if warehouse.is_sqlite:
-        pytest.skip("SQLite keeps no statistics of its own accord")
     plans = []
 
     @sa.event.listens_for(warehouse.engine, "before_cursor_execute")

@@ -128,10 +128,11 @@ def test_what_a_killed_run_left_unsaid_or_untested_or_without_an_index_is_made_u
     for name in stale(warehouse):
         refresh(warehouse, marts()[name])
     assert "mart_kpis" in untested(warehouse)
+    (by_day,) = (index for index in order_lines.indexes if index.name == "ix_order_lines_day")
     with warehouse.writing() as connection:  # killed before a first load's indexes were built
-        next(iter(order_lines.indexes)).drop(connection)
+        connection.execute(sa.schema.DropIndex(by_day))
     assert ingestion.ingest_files([]) == 0
-    assert len(sa.inspect(warehouse.engine).get_indexes("order_lines")) == len(order_lines.indexes)
+    assert by_day.name in {index["name"] for index in sa.inspect(warehouse.engine).get_indexes("order_lines")}
     assert "Checks: " in capsys.readouterr().out
     assert untested(warehouse) == []
     for table in ("raw_order_lines", "order_lines", "quarantined_lines"):
