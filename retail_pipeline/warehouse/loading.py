@@ -148,7 +148,7 @@ def _insert_batches(
     typed_batches = (
         (text, type_batch(correcting.corrected(text.frame, corrections), profile, text.date_formats)) for text in texts
     )
-    for text, typed in _one_ahead(typed_batches):
+    for text, typed in one_ahead(typed_batches):
         raw = text.frame[["line_no", *RAW_COLUMNS, "extra"]]
         bulk.insert(connection, raw_order_lines, _arrow(raw), {"load_id": load_id})
         line_constants = {"load_id": load_id, "source": profile.name, "currency": profile.currency}
@@ -159,7 +159,7 @@ def _insert_batches(
     return figures
 
 
-def _one_ahead(items: Iterator[T]) -> Iterator[T]:
+def one_ahead(items: Iterator[T]) -> Iterator[T]:
     """The same items, each made while the one before it is in use: here, while the server has the batch before."""
     end = object()
     with ThreadPoolExecutor(1, thread_name_prefix="one ahead") as thread:

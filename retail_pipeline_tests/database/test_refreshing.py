@@ -6,9 +6,11 @@ import sqlalchemy as sa
 from hypothesis import example, given
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.marts import refresh as refreshing
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh, stale
 from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.warehouse.dialect import dialect_of
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import load, revert
 from retail_pipeline.warehouse.tables import (
@@ -286,3 +288,16 @@ def test_only_a_load_in_the_tables_can_be_reverted(warehouse, export):
         revert(warehouse, landed)
     with warehouse.reading() as connection:
         assert ledger.waiting(connection) == []
+
+
+def test_a_refresh_that_follows_new_invoices_asks_nothing_that_was_not_translated_beforehand(
+    warehouse, export, monkeypatch
+):
+    ingest(warehouse, export("1.csv", order_line("1"), order_line("C1", quantity=-1)))
+    refresh_all(warehouse)
+    ingest(warehouse, export("2.csv", order_line("2"), order_line("C2", quantity=-1)))
+    refreshing._text.cache_clear()
+    refreshing.prepare(dialect_of(warehouse.engine))
+    monkeypatch.setattr(refreshing, "translate", lambda *_: pytest.fail("translated in the run"))
+    refresh_all(warehouse)
+    assert stale(warehouse) == []
