@@ -7,6 +7,7 @@ import dagster as dg
 
 from retail_pipeline.defs.loads import tell_what_is_loaded
 from retail_pipeline.defs.resources import POOL, Retail
+from retail_pipeline.defs.side_by_side import ALONE_TAG
 from retail_pipeline.engines import Engine
 from retail_pipeline.quality import under_test
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
@@ -42,7 +43,17 @@ def _definition(suite: Suite, expectation: Expectation) -> dict[str, Any]:
     return shown | {"arguments": dg.MetadataValue.json(expectation.arguments)}
 
 
-@dg.multi_asset_check(specs=_specs(LOAD_SUITES), can_subset=True, compute_kind="great_expectations", pool=POOL)
+BY_GREAT_EXPECTATIONS = {ALONE_TAG: "great_expectations"}
+"""It tests one table at a time."""
+
+
+@dg.multi_asset_check(
+    specs=_specs(LOAD_SUITES),
+    can_subset=True,
+    compute_kind="great_expectations",
+    op_tags=BY_GREAT_EXPECTATIONS,
+    pool=POOL,
+)
 def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
     """Tests the loads that haven't passed yet; where there are none, all of them.
 
@@ -77,6 +88,7 @@ def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
         specs=_specs([suite]),
         can_subset=True,
         compute_kind="great_expectations",
+        op_tags=BY_GREAT_EXPECTATIONS,
         pool=POOL,
     )
     def checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
@@ -95,7 +107,7 @@ def _test_mart(warehouse: Warehouse, engine: Engine, suite: Suite, run_id: str) 
         scope = under_test.scopes(connection, [suite])[suite.table]
     verdicts = engine.evaluate(suite, since=scope.since)
     found = _found([suite], {suite.table: verdicts})
-    with warehouse.writing() as connection:
+    with warehouse.writing(lock=suite.table) as connection:
         check_results.enter(connection, run_id, found)
         passed = all(verdict.passed for verdict in verdicts.values())
         under_test.enter(connection, {suite.table: scope}, {suite.table: passed})

@@ -12,7 +12,7 @@ from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.engines import Engine, engine_of
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse, indexing
+from retail_pipeline.warehouse import Warehouse, indexing, ledger
 from retail_pipeline.warehouse.loading import no_progress
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.retrying import retried
@@ -47,6 +47,11 @@ class Retail(dg.ConfigurableResource):
         return engine_of(self.warehouse)
 
     @cached_property
+    def unchecked(self) -> list[str]:
+        """Loads that haven't passed the critical checks, as the run's first mart finds it: the checks came before."""
+        return _unchecked(self.warehouse)
+
+    @cached_property
     def sources(self) -> SourceCatalogue:
         return SourceCatalogue(Settings().sources_folder)
 
@@ -55,6 +60,12 @@ class Retail(dg.ConfigurableResource):
 def _ready(warehouse: Warehouse) -> None:
     """Waits for a database that is only just coming up, as a run that begins by itself should."""
     ensure_current(warehouse)
+
+
+@retried
+def _unchecked(warehouse: Warehouse) -> list[str]:
+    with warehouse.reading() as connection:
+        return ledger.unchecked(connection)
 
 
 RESOURCES = {"retail": Retail(), "progress": dg.ResourceDefinition.hardcoded_resource(no_progress)}

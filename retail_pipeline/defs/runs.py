@@ -6,12 +6,14 @@ from itertools import groupby
 from uuid import uuid4
 
 import dagster as dg
+from dagster._core.definitions.job_base import InMemoryJob
+from dagster._core.execution.execute_in_process import core_execute_in_process
 
 from retail_pipeline.defs import processes
 from retail_pipeline.defs.errors import message_of
 from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.loading import Progress
+from retail_pipeline.warehouse.loading import Progress, no_progress
 from retail_pipeline.warehouse.retrying import retried
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -53,7 +55,7 @@ def run_ingest(
             "dagster/asset_partition_range_start": stretch[0],
             "dagster/asset_partition_range_end": stretch[-1],
         }
-        yield _run(instance, "ingest", range_tags, run_id=run_id, resources={"progress": progress})
+        yield _run(instance, "ingest", range_tags, run_id=run_id, progress=progress)
 
 
 @retried
@@ -72,16 +74,26 @@ def run_refresh(instance: dg.DagsterInstance, *, full: bool) -> RunOutcome:
 
 
 def _run(
-    instance: dg.DagsterInstance, job: str, tags: dict[str, str], run_config: dict | None = None, **kwargs
+    instance: dg.DagsterInstance,
+    job: str,
+    tags: dict[str, str],
+    *,
+    run_config: dict | None = None,
+    run_id: str | None = None,
+    progress: Progress = no_progress,
 ) -> RunOutcome:
     from retail_pipeline.definitions import defs
 
-    result = defs.resolve_job_def(job).execute_in_process(
+    # JobDefinition.execute_in_process would take the steps one after the other, whatever the job's executor.
+    whole, told = defs.resolve_job_def(job), dg.ResourceDefinition.hardcoded_resource(progress)
+    result = core_execute_in_process(
+        job=InMemoryJob(whole.with_top_level_resources({**whole.resource_defs, "progress": told})),
         instance=instance,
-        tags=tags | {PROCESS_TAG: processes.this_one()},
+        run_tags=whole.run_tags | tags | {PROCESS_TAG: processes.this_one()},
         run_config=QUIET | (run_config or {}),
         raise_on_error=False,
-        **kwargs,
+        output_capturing_enabled=False,
+        run_id=run_id,
     )
     checks = [
         Check(

@@ -87,7 +87,7 @@ def of_parts(mart: Mart) -> exp.Query:
         return _where_chosen(mart, parts)
     earliest = f"DATE_ADD(part.{onward.column}, INTERVAL -{onward.years_before} YEAR)"
     rows = _where_chosen(mart, parts, f" AND t.{onward.column} >= {earliest}")
-    chosen = f"SELECT t.* FROM {refresh_parts.name} AS part JOIN rows_there AS t ON {_same_part(mart, parts)}"
+    chosen = f"SELECT t.* FROM {refresh_parts.name} AS part JOIN rows_there AS t ON {_same_chosen(mart, parts)}"
     return reading(_parsed(f"{chosen} AND {from_day(mart)}"), {"rows_there": rows})
 
 
@@ -104,7 +104,7 @@ def of_rows(mart: Mart) -> exp.Query:
 
 def _where_chosen(mart: Mart, parts: tuple[str, ...], and_which: str = "") -> exp.Query:
     """The mart's query over the chosen parts of each table that has their columns, and over all of the others."""
-    same = _same_part(mart, parts) + and_which
+    same = _same_chosen(mart, parts) + and_which
     replaced = {
         table: _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table} AS t ON {same}")
         for table in sorted(mart.reads)
@@ -116,13 +116,22 @@ def _where_chosen(mart: Mart, parts: tuple[str, ...], and_which: str = "") -> ex
 def of_tested_parts(mart: Mart, parts: tuple[str, ...], table: str, columns: Iterable[str]) -> exp.Query:
     """The rows of a table that belong to those parts of a mart in tested_parts that these columns tell apart."""
     shown = ", ".join(f"t.{column}" for column in columns)
-    same = f"part.parts = '{named(parts)}' AND {_same_part(mart, parts)}"
+    same = f"{is_chosen(mart)} AND part.parts = '{named(parts)}' AND {_same_part(mart, parts)}"
     return _parsed(f"SELECT {shown} FROM {tested_parts.name} AS part JOIN {table} AS t ON {same}")
 
 
 def named(parts: tuple[str, ...]) -> str:
     """The columns that tell parts apart, as tested_parts names them."""
     return ", ".join(parts)
+
+
+def is_chosen(mart: Mart) -> str:
+    """That a row `part` of a scratch table is a part of this mart: others may be refreshed or tested meanwhile."""
+    return f"part.mart = '{mart.name}'"
+
+
+def _same_chosen(mart: Mart, parts: tuple[str, ...]) -> str:
+    return f"{is_chosen(mart)} AND {_same_part(mart, parts)}"
 
 
 def _same_part(mart: Mart, parts: tuple[str, ...]) -> str:

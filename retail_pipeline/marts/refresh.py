@@ -44,7 +44,7 @@ class Refresh:
 def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
     """Brings a mart up to date, by what changed where that is noted; with `full`, by making all of it anew."""
     began = time.monotonic()
-    with warehouse.writing() as connection:
+    with warehouse.writing(lock=mart.name) as connection:
         version = version_of_inputs(connection, mart)
         shown, definition = ledger.shown_versions(connection).get(mart.name, (-1, ""))
         same_definition = definition == mart.definition
@@ -155,15 +155,16 @@ def _choose(
 ) -> None:
     """Chooses the parts whose keys, in these columns, a query finds."""
     columns, select = ", ".join(by), _text(dialect_of(connection), mart.name, keys)
-    insert = f"INSERT INTO {refresh_parts.name} ({columns}) SELECT DISTINCT {columns} FROM ({select}) AS chosen"
-    connection.execute(sa.text(insert), {"since": since})
+    chosen = f"SELECT DISTINCT '{mart.name}', {columns} FROM ({select}) AS chosen"
+    connection.execute(sa.text(f"INSERT INTO {refresh_parts.name} (mart, {columns}) {chosen}"), {"since": since})
 
 
 def choose_to_test(connection: sa.Connection, mart: Mart, parts: tuple[str, ...], since: int) -> int:
     """Chooses the parts of a mart that changed, as these columns tell them apart; returns how many rows they have."""
     columns = incremental.named(parts)
     keys, rows = texts_to_test(dialect_of(connection), mart, parts)
-    insert = f"INSERT INTO {tested_parts.name} (parts, {columns}) SELECT '{columns}', {columns} FROM ({keys}) AS k"
+    chosen = f"SELECT '{mart.name}', '{columns}', {columns} FROM ({keys}) AS k"
+    insert = f"INSERT INTO {tested_parts.name} (mart, parts, {columns}) {chosen}"
     connection.execute(sa.text(insert), {"since": since})
     return connection.scalar(sa.text(f"SELECT COUNT(*) FROM ({rows}) AS r"))
 
@@ -182,9 +183,10 @@ def _make_chosen_anew(
     which: str = "TRUE",
 ) -> int:
     nullable = {name for name in parts if mart.columns[name].nullable}
+    which = f"{incremental.is_chosen(mart)} AND {which}"
     lost = delete_parts(connection, mart.name, refresh_parts.name, parts, nullable, which)
     gained = _insert(connection, mart, query, into=mart.name)
-    connection.execute(sa.delete(refresh_parts))
+    connection.execute(sa.delete(refresh_parts).where(refresh_parts.c.mart == mart.name))
     return gained - lost
 
 

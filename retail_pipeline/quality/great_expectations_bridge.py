@@ -3,6 +3,7 @@
 Great Expectations takes seconds to import, so it is imported where a check runs and nowhere else.
 """
 
+import threading
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 _data_sources: MutableMapping[Warehouse, Any] = WeakKeyDictionary()
 """One for each warehouse, as its engine is: a new one connects twice, which takes as long as testing a mart."""
+
+
+_validating = threading.Lock()
+"""Great Expectations keeps what it is testing at the moment in objects that all threads have in common."""
 
 
 class Ground(Protocol):
@@ -68,13 +73,14 @@ def evaluate(
     except Exception as error:  # a database that can't be read must not pass for one that is right
         if may_pass(error):
             raise
-        return {expectation.name: _errored(str(error)) for expectation in suite.expectations}
-    verdicts = {
-        expectation.name: _verdict(results[expectation.name], tested.get(expectation.name, {}))
-        if expectation.name in results
-        else _errored("no result")
-        for expectation in suite.expectations
-    }
+        verdicts = {expectation.name: _errored(str(error)) for expectation in suite.expectations}
+    else:
+        verdicts = {
+            expectation.name: _verdict(results[expectation.name], tested.get(expectation.name, {}))
+            if expectation.name in results
+            else _errored("no result")
+            for expectation in suite.expectations
+        }
     for verdict in verdicts.values():  # Great Expectations hands on the text of an error alone
         if is_about_the_connection(verdict.details.get("error", "")):
             raise Unreachable(f"{suite.table} couldn't be tested: {verdict.details['error']}")
@@ -94,10 +100,11 @@ def _validate(
 ) -> dict[str, "ExpectationValidationResult"]:
     gx = great_expectations()
     expectations = expectations_of(ground.dialect, suite, load_ids, in_parts=in_parts)
-    outcome = ground.batch(gx, suite.table).validate(
-        gx.ExpectationSuite(suite.table, expectations=expectations),
-        result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
-    )
+    with _validating:
+        outcome = ground.batch(gx, suite.table).validate(
+            gx.ExpectationSuite(suite.table, expectations=expectations),
+            result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
+        )
     return {result.expectation_config.meta["name"]: result for result in outcome.results}
 
 
@@ -117,7 +124,11 @@ def _data_source(gx: Any, warehouse: Warehouse) -> Any:
         url = warehouse.url.render_as_string(hide_password=False)
         add = context.data_sources.add_sqlite if warehouse.is_sqlite else context.data_sources.add_sql
         session = {} if warehouse.is_sqlite else {"connect_args": {"init_command": MYSQL_SESSION}}
-        _data_sources[warehouse] = add("warehouse", connection_string=url, kwargs={"pool_pre_ping": True} | session)
+        source = add("warehouse", connection_string=url, kwargs={"pool_pre_ping": True} | session)
+        if not warehouse.is_sqlite:  # whose statements nobody else has to break off: they end with the process
+            for engine in (source.get_engine(), source.get_execution_engine().engine):
+                warehouse.note_connections(engine)
+        _data_sources[warehouse] = source
     return _data_sources[warehouse]
 
 

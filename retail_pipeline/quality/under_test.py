@@ -78,11 +78,12 @@ def chosen_parts(warehouse: Warehouse, suite: Suite, since: int | None) -> Itera
     if since is None or not suite.ways:
         yield rows
         return
-    with warehouse.writing() as connection:
-        connection.execute(sa.delete(tested_parts))
+    clear = sa.delete(tested_parts).where(tested_parts.c.mart == suite.table)
+    with warehouse.writing(lock=suite.table) as connection:
+        connection.execute(clear)
         rows |= {parts: choose_to_test(connection, marts()[suite.table], parts, since) for parts in suite.ways}
     try:
         yield rows
     finally:
-        with warehouse.writing() as connection:
-            connection.execute(sa.delete(tested_parts))
+        with warehouse.writing(lock=suite.table) as connection:
+            connection.execute(clear)

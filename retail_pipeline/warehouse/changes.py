@@ -128,11 +128,15 @@ def forget_followed(connection: sa.Connection, marts: list[str]) -> None:
 
     A mart that failed, or never was tested, needs none: all of it will be tested.
     """
-    shown = sa.select(sa.func.count(), sa.func.min(mart_refreshes.c.version)).where(mart_refreshes.c.mart.in_(marts))
-    number, oldest = connection.execute(shown).one()
-    if number == len(marts):
-        passed = connection.scalar(sa.select(sa.func.min(mart_tests.c.version)).where(mart_tests.c.mart.in_(marts)))
-        _forget(connection, oldest if passed is None else min(oldest, passed))
+    shown = sa.select(sa.func.min(mart_refreshes.c.version)).where(mart_refreshes.c.mart.in_(marts))
+    passed = sa.select(sa.func.min(mart_tests.c.version)).where(mart_tests.c.mart.in_(marts))
+    number = sa.select(sa.func.count()).where(mart_refreshes.c.mart.in_(marts))
+    noted = sa.select(sa.func.min(changed_loads.c.version))
+    asked = [query.scalar_subquery() for query in (number, noted, shown, passed)]
+    count, first, *followed = connection.execute(sa.select(*asked)).one()
+    oldest = min(version for version in [*followed, -1 if count < len(marts) else None] if version is not None)
+    if first is not None and first <= oldest:
+        _forget(connection, oldest)
 
 
 def _forget(connection: sa.Connection, version: int) -> None:

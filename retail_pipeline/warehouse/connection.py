@@ -2,22 +2,24 @@
 
 import fcntl
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
 
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadInput, Busy, DiskFull, Unreachable, Unusable
+from retail_pipeline.errors import BadInput, Busy, DiskFull, Failure, Unreachable, Unusable
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import tls  # noqa: F401 - for every connection that is opened
 from retail_pipeline.warehouse.exact import exact_ratio
-from retail_pipeline.warehouse.failures import told
-from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, is_held, named_lock
+from retail_pipeline.warehouse.failures import FINISH, told
+from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, cut, is_held, named_lock
 from retail_pipeline.warehouse.retrying import retried
 
 KEPT_OPEN = 20
@@ -38,6 +40,9 @@ MYSQL_SESSION = (
 )
 """What every session of ours sets, whoever opens it."""
 
+LONGEST_LOCK_NAME = 64
+"""Of MySQL's."""
+
 DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "sqlite": "sqlite"}
 
 
@@ -47,7 +52,9 @@ class Warehouse:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._run: _Run | None = None
-        self._opened: WeakSet[Any] = WeakSet()  # a server's connections, as the driver has them
+        self._opened: WeakSet[Any] = WeakSet()  # connections, as the driver has them
+        self._is_interrupted = False
+        self._writer = threading.Lock()
 
     @property
     def landing_folder(self) -> Path:
@@ -81,16 +88,17 @@ class Warehouse:
 
     @cached_property
     def engine(self) -> sa.Engine:
-        if self.is_sqlite:
-            return _sqlite_engine(self.url, self.settings.lock_seconds)
-        engine, all_opened = _mysql_engine(self.url), self._opened  # a listener that knew `self` would keep it alive
-
-        @sa.event.listens_for(engine, "connect")
-        def prepare(opened: Any, _record: Any) -> None:
-            all_opened.add(opened)
-            opened._read_timeout = None  # from here on a statement may take as long as it takes
-
+        engine = _sqlite_engine(self.url, self.settings.lock_seconds) if self.is_sqlite else _mysql_engine(self.url)
+        self.note_connections(engine)
         return engine
+
+    def note_connections(self, engine: sa.Engine) -> None:
+        """Has an engine's connections broken off too where this warehouse's are."""
+        all_opened = self._opened  # a listener that knew `self` would keep it alive
+
+        @sa.event.listens_for(engine, "checkout")
+        def note(opened: Any, *_: Any) -> None:
+            all_opened.add(opened)
 
     def dispose(self) -> None:
         """Closes the connections that nobody uses; the next use opens new ones."""
@@ -101,6 +109,12 @@ class Warehouse:
 
     def __exit__(self, *_: object) -> None:
         self.dispose()
+
+    def interrupt(self) -> None:
+        """Breaks off what other threads are doing with the database, and refuses what they begin after that."""
+        self._is_interrupted = True
+        for connection in list(self._opened):
+            connection.interrupt() if self.is_sqlite else cut(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -133,7 +147,7 @@ class Warehouse:
         with self._connect() as connection:
             connection = connection.execution_options(writes=True)
             if self.is_sqlite:
-                with connection.begin():
+                with self._writer, connection.begin():
                     yield connection
             else:
                 with self._named_lock(connection, lock), connection.begin():
@@ -163,6 +177,8 @@ class Warehouse:
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
+        if self._is_interrupted:
+            raise Failure(f"the run was interrupted. {FINISH}")
         try:
             connection = self.engine.connect()
         except sa.exc.DBAPIError as error:
@@ -180,25 +196,27 @@ class Warehouse:
             yield
 
     def _lock_name(self, lock: str) -> str:
-        return f"retail:{self.url.database}:{lock}"[:64]
+        name = f"retail:{self.url.database}:{lock}"
+        return name if len(name) <= LONGEST_LOCK_NAME else f"retail:{sha256(name.encode()).hexdigest()[:40]}"
 
 
 class _Run:
     """The lock of a run on a server: taken again where the connection that held it was lost."""
 
     def __init__(self, warehouse: Warehouse):
-        self._warehouse = warehouse
+        self._warehouse, self._guard = warehouse, threading.Lock()
         self._held = ExitStack()
         self._connection: sa.Connection | None = None
 
     def keep(self) -> None:
         """Takes the lock, unless it is held."""
-        if self._connection is not None and is_held(self._connection, self._warehouse._lock_name("run")):
-            return
-        self.end()
-        connection = self._held.enter_context(self._warehouse._connect())
-        self._held.enter_context(self._warehouse._named_lock(connection, "run"))
-        self._connection = connection
+        with self._guard:
+            if self._connection is not None and is_held(self._connection, self._warehouse._lock_name("run")):
+                return
+            self.end()
+            connection = self._held.enter_context(self._warehouse._connect())
+            self._held.enter_context(self._warehouse._named_lock(connection, "run"))
+            self._connection = connection
 
     def end(self) -> None:
         """Lets go of it."""
@@ -240,10 +258,15 @@ def _upper(text: str | None) -> str | None:
     return text.upper() if isinstance(text, str) else text
 
 
+class _SqliteConnection(sqlite3.Connection):
+    """One of Python's, which could not be referred to weakly."""
+
+
 def _sqlite_engine(url: sa.URL, lock_seconds: int) -> sa.Engine:
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": lock_seconds}, pool_size=KEPT_OPEN)
+    arguments = {"timeout": lock_seconds, "factory": _SqliteConnection}
+    engine = sa.create_engine(url, connect_args=arguments, pool_size=KEPT_OPEN)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(dbapi_connection, _record) -> None:
@@ -272,7 +295,7 @@ def _use_write_ahead_log(dbapi_connection, deadline: float) -> None:
 
 
 def _mysql_engine(url: sa.URL) -> sa.Engine:
-    return sa.create_engine(
+    engine = sa.create_engine(
         url.update_query_dict({"charset": "utf8mb4"}),
         # Rows of other transactions are seen once they are committed, so what is read under the lock is the latest.
         isolation_level="READ COMMITTED",
@@ -285,6 +308,12 @@ def _mysql_engine(url: sa.URL) -> sa.Engine:
             "init_command": MYSQL_SESSION,
         },
     )
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(opened: Any, _record: Any) -> None:
+        opened._read_timeout = None  # from here on a statement may take as long as it takes
+
+    return engine
 
 
 def _presence_engine(url: sa.URL) -> sa.Engine:

@@ -34,13 +34,21 @@ _log = logging.getLogger(__name__)
 @contextmanager
 def named_lock(connection: sa.Connection, name: str, seconds: int, presence: "Presence") -> Iterator[None]:
     """Keeps others that ask for the same name out. Raises Busy where somebody alive doesn't let go of it."""
-    with presence.shown_for(connection):
-        _take(connection, name, seconds)
-        connection.commit()
+    number = connection_id(connection)
+    with presence.shown_for(number):
         try:
+            _take(connection, number, name, seconds)
+            connection.commit()
             yield
         finally:
-            _let_go(connection, name)
+            _let_go(connection, name, _watched(number))
+
+
+def connection_id(connection: sa.Connection) -> int:
+    """What the server calls a connection, asked once."""
+    if "id" not in connection.info:
+        connection.info["id"] = connection.scalar(sa.select(sa.func.connection_id()))
+    return connection.info["id"]
 
 
 def is_held(connection: sa.Connection, name: str) -> bool:
@@ -53,10 +61,14 @@ def is_held(connection: sa.Connection, name: str) -> bool:
         connection.rollback()
 
 
-def _take(connection: sa.Connection, name: str, seconds: int) -> None:
+def _take(connection: sa.Connection, number: int, name: str, seconds: int) -> None:
+    # Whoever waits ends only those that say that they can be watched: a sign that went to another server than the lock,
+    # as behind a load balancer, would be missed.
+    take = sa.text("SELECT IF(IS_USED_LOCK(:sign) IS NULL, 0, GET_LOCK(:watched, 0)), GET_LOCK(:name, :seconds)")
+    own = {"sign": _sign(number), "watched": _watched(number), "name": name}
     watch, deadline = _Watch(connection, name), time.monotonic() + seconds
     while (left := deadline - time.monotonic()) > 0:
-        if connection.scalar(sa.select(sa.func.get_lock(name, min(LOOK_SECONDS, left)))) == 1:
+        if connection.execute(take, own | {"seconds": min(LOOK_SECONDS, left)}).one()[1] == 1:
             return
         watch.look()
     raise Busy(
@@ -65,14 +77,20 @@ def _take(connection: sa.Connection, name: str, seconds: int) -> None:
     )
 
 
-def _let_go(connection: sa.Connection, name: str) -> None:
-    if connection.invalidated:  # the lock went with the connection
+def _let_go(connection: sa.Connection, *names: str) -> None:
+    if connection.invalidated:  # the locks went with the connection
         return
     try:
-        connection.scalar(sa.select(sa.func.release_lock(name)))
+        connection.execute(sa.select(*(sa.func.release_lock(name) for name in names)))
         connection.commit()
-    except sa.exc.DBAPIError:  # it must not go back into the pool with the lock
+    except sa.exc.DBAPIError:  # it must not go back into the pool with the locks
         connection.invalidate()
+
+
+def cut(connection: Any) -> None:
+    """Ends what another thread waits for on a connection, as the driver has it; closing would wait for that thread."""
+    with suppress(OSError, AttributeError):
+        connection._sock.shutdown(socket.SHUT_RDWR)
 
 
 class Presence:
@@ -85,6 +103,7 @@ class Presence:
         """
         self._engine, self._others = engine, others
         self._guard = threading.Lock()
+        self._needed: list[int] = []
         self._shown: set[int] = set()
         self._connection: sa.Connection | None = None
         self._heard_at = 0.0
@@ -92,30 +111,27 @@ class Presence:
         self._stopped.set()
 
     @contextmanager
-    def shown_for(self, holder: sa.Connection) -> Iterator[None]:
-        """Shows a sign of life for a connection, as long as it may hold a lock."""
-        number = holder.scalar(sa.select(sa.func.connection_id()))
+    def shown_for(self, number: int) -> Iterator[None]:
+        """Shows a sign of life for a connection, as long as it may hold a lock and until the beat after that."""
         with self._guard:
-            self._shown.add(number)
+            self._needed.append(number)
             try:
-                self._beat()
+                if number not in self._shown:
+                    self._shown.add(number)
+                    self._beat(number)
             except sa.exc.SQLAlchemyError:
-                self._hide(number)
+                self._needed.remove(number)
+                self._shown.remove(number)
                 raise
             if self._stopped.is_set():
                 self._stopped = threading.Event()
                 args = (self._stopped,)
                 threading.Thread(target=self._keep_beating, args=args, daemon=True, name="signs of life").start()
         try:
-            # Whoever waits ends only those that say that they can be watched: a sign that went to another server than
-            # the lock, as behind a load balancer, would be missed.
-            watched = sa.text("SELECT IF(IS_USED_LOCK(:sign) IS NULL, 0, GET_LOCK(:watched, 0))")
-            holder.scalar(watched, {"sign": _sign(number), "watched": _watched(number)})
             yield
         finally:
-            _let_go(holder, _watched(number))
             with self._guard:
-                self._hide(number)
+                self._needed.remove(number)
 
     def _keep_beating(self, stopped: threading.Event) -> None:
         while not stopped.wait(BEAT_SECONDS):
@@ -123,38 +139,40 @@ class Presence:
                 if stopped.is_set():
                     return
                 try:
-                    self._beat()
+                    self._hide(self._shown.difference(self._needed))
+                    if self._shown:
+                        self._beat(*self._shown)
                 except sa.exc.SQLAlchemyError:
                     if time.monotonic() - self._heard_at > SILENT_SECONDS:
                         self._cut_off()
 
-    def _beat(self) -> None:
-        """Shows every sign, on a new connection where the last one was lost."""
+    def _beat(self, *numbers: int) -> None:
+        """Shows signs, all of them on a new connection where the last one was lost."""
         try:
             if self._connection is None:
-                self._connection = self._engine.connect()
-            for number in self._shown:
+                self._connection, numbers = self._engine.connect(), tuple(self._shown)
+            for number in numbers:
                 self._show(number)
         except sa.exc.SQLAlchemyError:
             self._close()
             raise
         self._heard_at = time.monotonic()
 
-    def _hide(self, number: int) -> None:
-        self._shown.remove(number)
+    def _hide(self, numbers: Collection[int]) -> None:
+        """Takes back signs that nobody needs; with the last one the beat ends."""
+        self._shown.difference_update(numbers)
         if not self._shown:
             self._stopped.set()
             self._close()
         elif self._connection is not None:
-            with suppress(sa.exc.SQLAlchemyError):  # then the next beat finds out
+            for number in numbers:
                 self._connection.scalar(sa.select(sa.func.release_lock(_sign(number))))
 
     def _show(self, number: int) -> None:
         """Takes the lock that is the sign, if it isn't held; either way the server has heard of us."""
         assert self._connection is not None
-        mine = self._connection.scalar(sa.text("SELECT IS_USED_LOCK(:sign) = CONNECTION_ID()"), {"sign": _sign(number)})
-        if not mine:
-            self._connection.scalar(sa.select(sa.func.get_lock(_sign(number), 0)))
+        show = sa.text("SELECT IF(IS_USED_LOCK(:sign) = CONNECTION_ID(), 1, GET_LOCK(:sign, 0))")
+        self._connection.scalar(show, {"sign": _sign(number)})
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
@@ -167,9 +185,7 @@ class Presence:
         self._heard_at = time.monotonic()
         _log.warning("the database hasn't answered for %d s: its connections are given up", SILENT_SECONDS)
         for connection in list(self._others):
-            # Closing would wait for the other thread, which waits for the server.
-            with suppress(OSError, AttributeError):
-                connection._sock.shutdown(socket.SHUT_RDWR)
+            cut(connection)
 
 
 class _Watch:

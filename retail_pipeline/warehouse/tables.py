@@ -325,17 +325,19 @@ mart_tests = Table(
 
 
 def _part_columns() -> list[Column]:
-    """The columns of which those that a mart is cut into parts by are filled."""
+    """Whose part it is, and the columns of which those that the mart is cut into parts by are filled."""
     codes = ("source", "invoice_no", "customer_id", "product_code", "period")
     types = dict.fromkeys(codes, CODE) | {"currency": String(3), "invoice_date": Date, "month": Date}
     types["load_id"] = LOAD_ID
-    return [_described(name, type_, "Part of a mart's grain.", nullable=True) for name, type_ in types.items()]
+    grain = [_described(name, type_, "Part of a mart's grain.", nullable=True) for name, type_ in types.items()]
+    return [_described("mart", String(64), "The mart's name."), *grain]
 
 
 refresh_parts = Table(
     "refresh_parts",
     metadata,
     *_part_columns(),
+    Index("ix_refresh_parts_mart", "mart"),
     comment="Scratch table of a refresh, the parts of a mart that are made anew: empty outside its transaction.",
     **MYSQL,
 )
@@ -343,9 +345,9 @@ refresh_parts = Table(
 tested_parts = Table(
     "tested_parts",
     metadata,
-    _described("parts", String(200), "The columns that are filled, separated by commas."),
     *_part_columns(),
-    Index("ix_tested_parts_parts", "parts"),
+    _described("parts", String(200), "The columns that are filled, separated by commas."),
+    Index("ix_tested_parts_mart", "mart", "parts"),
     comment="Scratch table of the checks, the parts of a mart that are under test: empty while nothing is tested.",
     **MYSQL,
 )

@@ -1,5 +1,8 @@
 """A refresh follows what changed, and ends in the rows that making everything anew would give."""
 
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
+
 import hypothesis.strategies as st
 import pytest
 import sqlalchemy as sa
@@ -124,6 +127,32 @@ def test_any_sequence_of_loads_reruns_and_reverts_is_followed_as_if_all_were_mad
             refresh(warehouse, marts()[data.draw(st.sampled_from(sorted(marts())))])
     assert_everything_is_accounted_for(warehouse)
     refresh_all(warehouse)
+    assert stale(warehouse) == []
+    assert_as_if_made_anew(warehouse)
+
+
+def refresh_side_by_side(warehouse: Warehouse) -> set[str]:
+    """Refreshes each mart as soon as those that it reads are; returns the ways in which that was done."""
+    order = TopologicalSorter({mart.name: mart.reads & marts().keys() for mart in marts().values()})
+    order.prepare()
+    ways = set()
+    with ThreadPoolExecutor(4) as threads:
+        running = {}
+        while order.is_active():
+            running |= {threads.submit(refresh, warehouse, marts()[name]): name for name in order.get_ready()}
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                ways.add(done.result().way)
+                order.done(running.pop(done))
+    return ways
+
+
+@on_a_database(examples=3)
+@given(days=st.lists(lines, min_size=2, max_size=3))
+def test_marts_that_are_refreshed_side_by_side_show_what_they_would_one_after_the_other(warehouse, export, days):
+    empty(warehouse)
+    for number, day in enumerate(days):
+        ingest(warehouse, export(f"{number}.csv", *day, order_line(f"own{number}")))
+        refresh_side_by_side(warehouse)
     assert stale(warehouse) == []
     assert_as_if_made_anew(warehouse)
 
