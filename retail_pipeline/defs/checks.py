@@ -7,7 +7,6 @@ import dagster as dg
 
 from retail_pipeline.defs.loads import tell_what_is_loaded
 from retail_pipeline.defs.resources import POOL, Retail
-from retail_pipeline.defs.side_by_side import ALONE_TAG
 from retail_pipeline.engines import Engine
 from retail_pipeline.quality import under_test
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
@@ -43,17 +42,7 @@ def _definition(suite: Suite, expectation: Expectation) -> dict[str, Any]:
     return shown | {"arguments": dg.MetadataValue.json(expectation.arguments)}
 
 
-BY_GREAT_EXPECTATIONS = {ALONE_TAG: "great_expectations"}
-"""It tests one table at a time."""
-
-
-@dg.multi_asset_check(
-    specs=_specs(LOAD_SUITES),
-    can_subset=True,
-    compute_kind="great_expectations",
-    op_tags=BY_GREAT_EXPECTATIONS,
-    pool=POOL,
-)
+@dg.multi_asset_check(specs=_specs(LOAD_SUITES), can_subset=True, compute_kind="great_expectations", pool=POOL)
 def load_checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:
     """Tests the loads that haven't passed yet; where there are none, all of them.
 
@@ -88,7 +77,6 @@ def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
         specs=_specs([suite]),
         can_subset=True,
         compute_kind="great_expectations",
-        op_tags=BY_GREAT_EXPECTATIONS,
         pool=POOL,
     )
     def checks(context: dg.AssetCheckExecutionContext, retail: Retail) -> Iterator[dg.AssetCheckResult]:

@@ -34,9 +34,6 @@ AT_A_TIME = 2
 than two, for the server's memory holds the pages of fewer.
 """
 
-ALONE_TAG = "retail/alone"
-"""Of the steps with the same value of this tag, one runs at a time: others would but wait for it."""
-
 _step_of_thread: ContextVar[str | None] = ContextVar("step_of_thread", default=None)
 
 Told = tuple[str, dg.DagsterEvent | BaseException | None]
@@ -87,7 +84,6 @@ def _events_of_run(job_context: PlanExecutionContext, execution_plan: ExecutionP
             execution_plan.start(
                 retry_mode=job_context.retry_mode,
                 max_concurrent=AT_A_TIME,
-                tag_concurrency_limits=[{"key": ALONE_TAG, "value": {"applyLimitPerUniqueValue": True}, "limit": 1}],
                 instance_concurrency_context=limits,
                 step_dependency_config=job_context.step_dependency_config,
             )

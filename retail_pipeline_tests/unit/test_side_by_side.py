@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 
-from retail_pipeline.defs.side_by_side import ALONE_TAG, AT_A_TIME, side_by_side
+from retail_pipeline.defs.side_by_side import AT_A_TIME, side_by_side
 
 SECONDS = 20
 """How long a step waits for another that has to be under way."""
@@ -19,10 +19,10 @@ SECONDS = 20
 Work = Callable[[dg.AssetExecutionContext], None]
 
 
-def asset(name: str, work: Work, *deps: str, resource: bool = False, **tags: str) -> dg.AssetsDefinition:
+def asset(name: str, work: Work, *deps: str, resource: bool = False) -> dg.AssetsDefinition:
     needed = {"retail"} if resource else set()
 
-    @dg.asset(name=name, deps=deps, op_tags=tags, required_resource_keys=needed)
+    @dg.asset(name=name, deps=deps, required_resource_keys=needed)
     def made(context: dg.AssetExecutionContext) -> None:
         work(context)
 
@@ -76,17 +76,6 @@ def test_a_step_begins_when_those_before_it_are_done_and_not_later():
         asset("last", last, "first"),
     ).success
     assert order == ["first", "last", "unconcerned"]
-
-
-def test_steps_with_the_same_tag_never_run_at_the_same_time():
-    inside = threading.Lock()
-
-    def work(_: object) -> None:
-        assert inside.acquire(blocking=False)
-        threading.Event().wait(0.02)
-        inside.release()
-
-    assert run(*(asset(f"a{number}", work, **{ALONE_TAG: "x"}) for number in range(6))).success
 
 
 def test_what_depends_on_a_step_that_failed_is_not_begun_and_everything_else_is_done():
