@@ -14,6 +14,7 @@ from retail_pipeline.marts.catalogue import Mart, Parts, marts, sql_schema
 from retail_pipeline.warehouse import Warehouse, changes, ledger
 from retail_pipeline.warehouse.dialect import (
     add_up,
+    delete_by_index,
     delete_parts,
     dialect_of,
     replaced_table,
@@ -21,7 +22,7 @@ from retail_pipeline.warehouse.dialect import (
     translate,
 )
 from retail_pipeline.warehouse.retrying import retried
-from retail_pipeline.warehouse.tables import lines_before, refresh_parts, tested_parts
+from retail_pipeline.warehouse.tables import REFRESH_PARTS_INDEX, lines_before, refresh_parts, tested_parts
 
 log = logging.getLogger(__name__)
 
@@ -184,9 +185,9 @@ def _make_chosen_anew(
 ) -> int:
     nullable = {name for name in parts if mart.columns[name].nullable}
     which = f"{incremental.is_chosen(mart)} AND {which}"
-    lost = delete_parts(connection, mart.name, refresh_parts.name, parts, nullable, which)
+    lost = delete_parts(connection, mart.name, refresh_parts.name, parts, nullable, which, REFRESH_PARTS_INDEX)
     gained = _insert(connection, mart, query, into=mart.name)
-    connection.execute(sa.delete(refresh_parts).where(refresh_parts.c.mart == mart.name))
+    delete_by_index(connection, refresh_parts.name, REFRESH_PARTS_INDEX, incremental.is_chosen(mart))
     return gained - lost
 
 

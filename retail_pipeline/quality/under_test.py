@@ -7,11 +7,13 @@ from hashlib import sha256
 
 import sqlalchemy as sa
 
-from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.catalogue import Mart, marts
+from retail_pipeline.marts.incremental import is_chosen
 from retail_pipeline.marts.refresh import choose_to_test, few_changes_since
 from retail_pipeline.quality.catalogue import Suite, suites
 from retail_pipeline.warehouse import Warehouse, changes, check_results, ledger
-from retail_pipeline.warehouse.tables import tested_parts
+from retail_pipeline.warehouse.dialect import delete_by_index
+from retail_pipeline.warehouse.tables import TESTED_PARTS_INDEX, tested_parts
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,16 @@ def chosen_parts(warehouse: Warehouse, suite: Suite, since: int | None) -> Itera
     if since is None or not suite.ways:
         yield rows
         return
-    clear = sa.delete(tested_parts).where(tested_parts.c.mart == suite.table)
-    with warehouse.writing(lock=suite.table) as connection:
-        connection.execute(clear)
-        rows |= {parts: choose_to_test(connection, marts()[suite.table], parts, since) for parts in suite.ways}
+    mart = marts()[suite.table]
+    with warehouse.writing(lock=mart.name) as connection:
+        _clear(connection, mart)
+        rows |= {parts: choose_to_test(connection, mart, parts, since) for parts in suite.ways}
     try:
         yield rows
     finally:
-        with warehouse.writing(lock=suite.table) as connection:
-            connection.execute(clear)
+        with warehouse.writing(lock=mart.name) as connection:
+            _clear(connection, mart)
+
+
+def _clear(connection: sa.Connection, mart: Mart) -> None:
+    delete_by_index(connection, tested_parts.name, TESTED_PARTS_INDEX, is_chosen(mart))

@@ -151,20 +151,37 @@ def delete_parts(
     columns: Iterable[str],
     nullable: Collection[str] = (),
     which: str = "TRUE",
+    by_index: str | None = None,
 ) -> int:
-    """Deletes the rows `t` of a table that have the same values in some columns as a row of the table `parts`.
+    """Deletes the rows `t` of a table that have the same values in some columns as a row `part` of the table `parts`.
 
-    Returns how many they were. `which` is a further condition.
+    Returns how many they were. `which` is a further condition; `by_index` is that of `parts` which finds what it says.
     """
     on_sqlite = connection.dialect.name == "sqlite"
+    by = _by_index(connection, by_index) if by_index else ""
     null_safe = "IS" if on_sqlite else "<=>"
     same = " AND ".join(f"t.{name} {null_safe if name in nullable else '='} part.{name}" for name in columns)
-    joined = f"{parts} AS part JOIN {table} AS t ON {same} WHERE {which}"
+    joined = f"{parts} AS part{by} JOIN {table} AS t ON {same} WHERE {which}"
     # SQLite can't delete from a join, and MySQL would look at every row of the table for `IN`.
     statement = (
         f"DELETE FROM {table} WHERE rowid IN (SELECT t.rowid FROM {joined})" if on_sqlite else f"DELETE t FROM {joined}"
     )
     return connection.execute(sa.text(statement)).rowcount
+
+
+def delete_by_index(connection: sa.Connection, table: str, index: str, which: str) -> None:
+    """Deletes the rows `part` of a table for which a condition holds that one of its indexes finds.
+
+    By itself MySQL would read all of a table that was small a while ago, and wait for whoever is changing other rows.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.execute(sa.text(f"DELETE FROM {table} AS part WHERE {which}"))
+    else:
+        connection.execute(sa.text(f"DELETE part FROM {table} AS part{_by_index(connection, index)} WHERE {which}"))
+
+
+def _by_index(connection: sa.Connection, index: str) -> str:
+    return "" if connection.dialect.name == "sqlite" else f" FORCE INDEX ({index})"
 
 
 @contextmanager

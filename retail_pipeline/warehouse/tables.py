@@ -333,11 +333,14 @@ def _part_columns() -> list[Column]:
     return [_described("mart", String(64), "The mart's name."), *grain]
 
 
+REFRESH_PARTS_INDEX, TESTED_PARTS_INDEX = "ix_refresh_parts_mart", "ix_tested_parts_mart"
+"""By which a mart's parts are found without touching those of others, which may be refreshed meanwhile."""
+
 refresh_parts = Table(
     "refresh_parts",
     metadata,
     *_part_columns(),
-    Index("ix_refresh_parts_mart", "mart"),
+    Index(REFRESH_PARTS_INDEX, "mart"),
     comment="Scratch table of a refresh, the parts of a mart that are made anew: empty outside its transaction.",
     **MYSQL,
 )
@@ -347,7 +350,7 @@ tested_parts = Table(
     metadata,
     *_part_columns(),
     _described("parts", String(200), "The columns that are filled, separated by commas."),
-    Index("ix_tested_parts_mart", "mart", "parts"),
+    Index(TESTED_PARTS_INDEX, "mart", "parts"),
     comment="Scratch table of the checks, the parts of a mart that are under test: empty while nothing is tested.",
     **MYSQL,
 )
