@@ -131,6 +131,19 @@ def test_any_sequence_of_loads_reruns_and_reverts_is_followed_as_if_all_were_mad
     assert_as_if_made_anew(warehouse)
 
 
+@pytest.mark.parametrize("database_url", [pytest.param("mysql", marks=pytest.mark.mysql)], indirect=True)
+def test_a_refresh_does_not_wait_for_another_marts_parts(warehouse, export):
+    ingest(warehouse, export("1.csv", order_line("1")))
+    refresh_all(warehouse)
+    ingest(warehouse, export("2.csv", order_line("2")))
+    with warehouse.engine.connect() as other:
+        other.execute(sa.insert(refresh_parts), [{"mart": "mart_of_another", "invoice_no": str(n)} for n in range(50)])
+        with ThreadPoolExecutor(1) as threads:
+            assert threads.submit(refresh_all, warehouse).result(timeout=30) >= {"incremental"}
+        other.rollback()
+    assert_as_if_made_anew(warehouse)
+
+
 def refresh_side_by_side(warehouse: Warehouse) -> set[str]:
     """Refreshes each mart as soon as those that it reads are; returns the ways in which that was done."""
     order = TopologicalSorter({mart.name: mart.reads & marts().keys() for mart in marts().values()})
