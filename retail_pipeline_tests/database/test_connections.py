@@ -1,6 +1,7 @@
 """Connections to the warehouse, and breaking off what they do."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -27,7 +28,9 @@ def work_without_end(warehouse: Warehouse) -> None:
         connection.execute(sa.text(ENDLESS["sqlite" if warehouse.is_sqlite else "mysql"]))
 
 
-def broken_off(warehouse: Warehouse, work: Callable[[], object]) -> Exception:
+def broken_off(
+    warehouse: Warehouse, work: Callable[[], object], is_under_way: Callable[[], object] = lambda: True
+) -> Exception:
     """What becomes of work in another thread, which doesn't end by itself, when it is interrupted."""
     failed = []
 
@@ -39,7 +42,9 @@ def broken_off(warehouse: Warehouse, work: Callable[[], object]) -> Exception:
 
     thread = threading.Thread(target=try_to, daemon=True)
     thread.start()
-    thread.join(3)
+    thread.join(1)
+    while not is_under_way():
+        time.sleep(0.1)
     assert thread.is_alive(), failed
     warehouse.interrupt()
     thread.join(SECONDS)
@@ -60,4 +65,10 @@ def test_who_interrupts_a_check_that_waits_for_the_server_ends_it_at_once_and_it
     [suite] = [suite for suite in suites() if suite.table == "loads"]
     with Warehouse(warehouse.settings) as another, another.engine.connect() as other:
         other.exec_driver_sql(f"LOCK TABLES {suite.table} WRITE")
-        assert isinstance(broken_off(warehouse, lambda: evaluate(warehouse, suite)), Unreachable)
+        waiting = sa.text("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%metadata lock%'")
+
+        def is_waiting() -> bool:
+            with another.reading() as connection:
+                return connection.scalar(waiting) > 0
+
+        assert isinstance(broken_off(warehouse, lambda: evaluate(warehouse, suite), is_waiting), Unreachable)
