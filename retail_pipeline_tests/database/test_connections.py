@@ -43,7 +43,7 @@ def broken_off(
     thread = threading.Thread(target=try_to, daemon=True)
     thread.start()
     thread.join(1)
-    while not is_under_way():
+    while thread.is_alive() and not is_under_way():
         time.sleep(0.1)
     assert thread.is_alive(), failed
     warehouse.interrupt()
@@ -65,7 +65,8 @@ def test_who_interrupts_a_check_that_waits_for_the_server_ends_it_at_once_and_it
     [suite] = [suite for suite in suites() if suite.table == "loads"]
     with Warehouse(warehouse.settings) as another, another.engine.connect() as other:
         other.exec_driver_sql(f"LOCK TABLES {suite.table} WRITE")
-        waiting = sa.text("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE '%metadata lock%'")
+        processes = "information_schema.processlist WHERE db = DATABASE()"
+        waiting = sa.text(f"SELECT COUNT(*) FROM {processes} AND state LIKE '%metadata lock%'")
 
         def is_waiting() -> bool:
             with another.reading() as connection:
