@@ -65,8 +65,9 @@ def test_who_interrupts_a_check_that_waits_for_the_server_ends_it_at_once_and_it
     [suite] = [suite for suite in suites() if suite.table == "loads"]
     with Warehouse(warehouse.settings) as another, another.engine.connect() as other:
         other.exec_driver_sql(f"LOCK TABLES {suite.table} WRITE")
-        processes = "information_schema.processlist WHERE db = DATABASE()"
-        waiting = sa.text(f"SELECT COUNT(*) FROM {processes} AND state LIKE '%metadata lock%'")
+        waiting = sa.text(
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE '%metadata lock%'"
+        )
 
         def is_waiting() -> bool:
             with another.reading() as connection:
