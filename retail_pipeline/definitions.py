@@ -10,21 +10,18 @@ from retail_pipeline.defs.automation import marts_follow_loads
 from retail_pipeline.defs.care import EVERY_SUNDAY, prune_job
 from retail_pipeline.defs.checks import MART_CHECKS, load_checks
 from retail_pipeline.defs.dashboards import TABLEAU_ASSETS
+from retail_pipeline.defs.executor import executor_of
 from retail_pipeline.defs.loads import COUNTRIES, EXPORT_FILES, load_assets
 from retail_pipeline.defs.marts import MART_ASSETS
 from retail_pipeline.defs.nightly import EVERY_NIGHT, verified_marts
 from retail_pipeline.defs.resources import RESOURCES
 from retail_pipeline.defs.sensors import abandoned_runs, inbox, waiting_loads
-from retail_pipeline.defs.side_by_side import side_by_side
 from retail_pipeline.settings import Settings
 
 if not logs.is_set_up():  # by a command that runs jobs itself
     logs.set_up(Settings(), level=logging.INFO)
 
 marts = dg.AssetSelection.assets(*MART_ASSETS)
-
-EXECUTOR = dg.in_process_executor if Settings().engine == "spark" else side_by_side
-"""Spark spreads each step over its cluster by itself."""
 
 ingest = dg.define_asset_job(
     "ingest",
@@ -54,5 +51,5 @@ defs = dg.Definitions(
     schedules=[EVERY_NIGHT, EVERY_SUNDAY],
     sensors=[inbox, waiting_loads, abandoned_runs, marts_follow_loads(*MART_ASSETS, *TABLEAU_ASSETS), alerts],
     resources=RESOURCES,
-    executor=EXECUTOR,
+    executor=executor_of(Settings()),
 )

@@ -134,8 +134,10 @@ def forget_followed(connection: sa.Connection, marts: list[str]) -> None:
     noted = sa.select(sa.func.min(changed_loads.c.version))
     asked = [query.scalar_subquery() for query in (number, noted, shown, passed)]
     count, first, *followed = connection.execute(sa.select(*asked)).one()
-    oldest = min(version for version in [*followed, -1 if count < len(marts) else None] if version is not None)
-    if first is not None and first <= oldest:
+    if first is None or count < len(marts):
+        return
+    oldest = min(version for version in followed if version is not None)
+    if first <= oldest:
         _forget(connection, oldest)
 
 

@@ -54,7 +54,7 @@ class Warehouse:
         self._run: _Run | None = None
         self._opened: WeakSet[Any] = WeakSet()  # connections, as the driver has them
         self._is_interrupted = False
-        self._writer = threading.Lock()
+        self._writer = threading.Lock()  # for SQLite, whose own lock is taken by chance and not in turn
 
     @property
     def landing_folder(self) -> Path:

@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 @contextmanager
 def named_lock(connection: sa.Connection, name: str, seconds: int, presence: "Presence") -> Iterator[None]:
     """Keeps others that ask for the same name out. Raises Busy where somebody alive doesn't let go of it."""
-    number = connection_id(connection)
+    number = _connection_id(connection)
     with presence.shown_for(number):
         try:
             _take(connection, number, name, seconds)
@@ -44,7 +44,7 @@ def named_lock(connection: sa.Connection, name: str, seconds: int, presence: "Pr
             _let_go(connection, name, _watched(number))
 
 
-def connection_id(connection: sa.Connection) -> int:
+def _connection_id(connection: sa.Connection) -> int:
     """What the server calls a connection, asked once."""
     if "id" not in connection.info:
         connection.info["id"] = connection.scalar(sa.select(sa.func.connection_id()))
@@ -103,8 +103,8 @@ class Presence:
         """
         self._engine, self._others = engine, others
         self._guard = threading.Lock()
-        self._needed: list[int] = []
-        self._shown: set[int] = set()
+        self._needed: list[int] = []  # a server that was restarted gives numbers again
+        self._shown: set[int] = set()  # these, and those that were needed since the last beat
         self._connection: sa.Connection | None = None
         self._heard_at = 0.0
         self._stopped = threading.Event()

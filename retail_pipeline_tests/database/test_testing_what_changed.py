@@ -1,6 +1,7 @@
 """Checks of marts read what changed since they passed, miss nothing in it, and all of a mart where that isn't known."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 import hypothesis.strategies as st
 import pytest
@@ -158,3 +159,19 @@ def test_after_any_loads_and_reverts_what_changed_passes_where_everything_would(
             assert check(warehouse, BY_PARTS) == {}
     refresh_all(warehouse)
     assert check(warehouse, BY_PARTS) == {}
+
+
+def test_marts_that_are_tested_side_by_side_are_found_right_and_wrong_as_one_after_the_other(passed):
+    change(passed, "UPDATE mart_orders SET gross_sales = gross_sales + 1")
+    change(passed, "UPDATE mart_sales_daily SET gross_sales = gross_sales + 1")
+    of = list(MART_SUITES.values())
+    one_after_the_other = [evaluate(passed, suite) for suite in of]
+    with ThreadPoolExecutor(4) as threads:
+        side_by_side = list(threads.map(lambda suite: evaluate(passed, suite), of))
+    assert side_by_side == one_after_the_other
+    wrong = {
+        suite.table
+        for suite, found in zip(of, side_by_side, strict=True)
+        if not all(verdict.passed for verdict in found.values())
+    }
+    assert {"mart_orders", "mart_sales_daily"} <= wrong < MART_SUITES.keys()

@@ -1,4 +1,4 @@
-"""Steps run side by side in threads, as the graph lets them, and Dagster is told the same as if they had not."""
+"""Steps run in threads, as the graph lets them, and Dagster is told the same as if they had not."""
 
 import logging
 import os
@@ -11,7 +11,8 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 
-from retail_pipeline.defs.side_by_side import AT_A_TIME, side_by_side
+from retail_pipeline.defs.executor import AT_A_TIME, executor_of, threaded_executor
+from retail_pipeline.settings import Settings
 
 SECONDS = 20
 """How long a step waits for another that has to be under way."""
@@ -31,7 +32,7 @@ def asset(name: str, work: Work, *deps: str, resource: bool = False) -> dg.Asset
 
 def run(*assets: dg.AssetsDefinition, instance: dg.DagsterInstance | None = None, retail: object = None):
     defs = dg.Definitions(
-        assets, jobs=[dg.define_asset_job("job")], executor=side_by_side, resources={"retail": retail or "none"}
+        assets, jobs=[dg.define_asset_job("job")], executor=threaded_executor, resources={"retail": retail or "none"}
     )
     return core_execute_in_process(
         job=InMemoryJob(defs.resolve_job_def("job")),
@@ -130,3 +131,8 @@ def test_who_stops_a_run_breaks_off_what_the_database_is_doing_for_it():
     [failure] = [event for event in outcome.all_events if event.is_step_failure]
     assert "the connection was cut" in failure.step_failure_data.error.to_string()
     assert not [event for event in outcome.all_events if event.step_key == "later"]
+
+
+def test_steps_go_one_after_the_other_where_spark_does_the_work():
+    assert executor_of(Settings(engine="spark")) == dg.in_process_executor
+    assert executor_of(Settings(engine="database")) == threaded_executor

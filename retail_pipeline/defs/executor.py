@@ -1,4 +1,4 @@
-"""The executor of the graph's steps: side by side, in threads of the run's one process.
+"""The executor of the graph's steps: two at a time, in threads of the run's one process.
 
 While the database works for one step, another computes, or asks it too. Processes of their own, as Dagster's executors
 start them, would each import and work out everything anew, which takes longer than most steps.
@@ -29,6 +29,8 @@ from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.retries import RetryMode
 from dagster._utils.interrupts import raise_interrupts_as
 
+from retail_pipeline.settings import Settings
+
 AT_A_TIME = 2
 """A query takes one of the database's processors, and small servers have two: three at a time of large ones take longer
 than two, for the server's memory holds the pages of fewer.
@@ -40,7 +42,7 @@ Told = tuple[str, dg.DagsterEvent | BaseException | None]
 """What a thread tells of the step that it works on, by its key: an event, an error, or that it has ended."""
 
 
-class SideBySide(dg.Executor):
+class ThreadedExecutor(dg.Executor):
     """Does what Dagster's in-process executor does, with several steps at a time."""
 
     retries = RetryMode.ENABLED
@@ -70,10 +72,15 @@ class SideBySide(dg.Executor):
         yield dg.DagsterEvent.engine_event(plan_context, f"Finished steps in process {os.getpid()}", about)
 
 
-@dg.executor(name="side_by_side")
-def side_by_side(_: dg.InitExecutorContext) -> SideBySide:
-    """Runs steps side by side in threads of the run's process."""
-    return SideBySide()
+@dg.executor(name="threaded")
+def threaded_executor(_: dg.InitExecutorContext) -> ThreadedExecutor:
+    """Runs steps in threads of the run's process, several at a time."""
+    return ThreadedExecutor()
+
+
+def executor_of(settings: Settings) -> dg.ExecutorDefinition:
+    """The executor for the engine that the settings name: Spark spreads each step over its cluster by itself."""
+    return dg.in_process_executor if settings.engine == "spark" else threaded_executor
 
 
 def _events_of_run(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[dg.DagsterEvent]:
