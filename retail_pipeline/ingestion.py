@@ -16,12 +16,14 @@ from retail_pipeline.intake.corrections import is_one
 from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import stale
+from retail_pipeline.quality import tester
 from retail_pipeline.quality.under_test import untested
 from retail_pipeline.redaction import redacted
 from retail_pipeline.reports import say_checks, say_loads
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, correcting, ledger
+from retail_pipeline.warehouse.indexing import MUCH_BYTES
 from retail_pipeline.warehouse.landing import land, read_anew
 from retail_pipeline.warehouse.loading import Progress as LoadProgress
 from retail_pipeline.warehouse.migrations import ensure_current
@@ -36,10 +38,12 @@ def ingest_files(files: Sequence[Path], source: str | None = None, by: str | Non
     Among them may be files of corrections, which `by` answers for: the user of this machine if nobody else is named.
     A file that can't be used is told on standard error and doesn't keep the others back.
     """
-    settings = Settings()
-    warehouse = Warehouse(settings)
-    ensure_current(warehouse)
-    landed, problems = _land(warehouse, files, source, by or getpass.getuser())
+    with _opened() as warehouse:
+        return _ingest(warehouse, files, source, by or getpass.getuser())
+
+
+def _ingest(warehouse: Warehouse, files: Sequence[Path], source: str | None, by: str) -> int:
+    landed, problems = _land(warehouse, files, source, by)
     with warehouse.reading() as connection:
         corrected = ledger.to_be_corrected(connection)
         entries = ledger.entries(connection, landed if files else [*ledger.waiting(connection), *corrected])
@@ -51,11 +55,11 @@ def ingest_files(files: Sequence[Path], source: str | None = None, by: str | Non
 
     status = 0
     if pending:
-        status = _run_ingest(settings, warehouse, pending)
+        status = _run_ingest(warehouse, pending)
     elif problems and not landed:
         pass  # whoever mistyped something is told at once; what others left unfinished can wait
     elif unchecked or stale(warehouse) or untested(warehouse):
-        status = refresh_marts()
+        status = _refresh_marts(warehouse)
     elif not problems:
         click.echo("Nothing is new; tables and marts are up to date.")
     for problem in problems:
@@ -65,9 +69,11 @@ def ingest_files(files: Sequence[Path], source: str | None = None, by: str | Non
 
 def refresh_marts(*, full: bool = False) -> int:
     """Checks what hasn't been checked and refreshes marts that need it; returns the exit status."""
-    settings = Settings()
-    warehouse = Warehouse(settings)
-    ensure_current(warehouse)
+    with _opened() as warehouse:
+        return _refresh_marts(warehouse, full=full)
+
+
+def _refresh_marts(warehouse: Warehouse, *, full: bool = False) -> int:
     with warehouse.reading() as connection:
         unchecked = ledger.unchecked(connection)
     if not (full or unchecked or stale(warehouse) or untested(warehouse)):
@@ -76,7 +82,8 @@ def refresh_marts(*, full: bool = False) -> int:
     from retail_pipeline.defs.instance import open_instance
     from retail_pipeline.defs.runs import run_refresh
 
-    with _working("Checking and refreshing marts"), open_instance(settings) as instance:
+    tester.prepare()
+    with _working("Checking and refreshing marts"), open_instance(warehouse.settings) as instance:
         outcome = run_refresh(instance, full=full)
     return _tell([outcome])
 
@@ -85,24 +92,32 @@ def revert_load(load_id: str) -> int:
     """Takes a load back out and refreshes the marts; returns the exit status."""
     from retail_pipeline.engines import engine_of
 
-    warehouse = Warehouse(Settings())
-    ensure_current(warehouse)
-    with warehouse.alone():
-        engine_of(warehouse).revert(load_id)
-    click.echo(f"{load_id} is taken back out.")
-    return refresh_marts()
+    with _opened() as warehouse:
+        with warehouse.alone():
+            engine_of(warehouse).revert(load_id)
+        click.echo(f"{load_id} is taken back out.")
+        return _refresh_marts(warehouse)
 
 
 def reload_load(load_id: str, source: str | None) -> int:
     """Runs a load again by its profile as it is now, or by another, from the file as it was kept; the exit status."""
+    with _opened() as warehouse:
+        sources = SourceCatalogue(warehouse.settings.sources_folder)
+        with warehouse.reading() as connection:
+            name = source or ledger.entry(connection, load_id)["source"]
+        read_anew(warehouse, load_id, sources.get(name))
+        return _run_ingest(warehouse, [load_id])
+
+
+@contextmanager
+def _opened() -> Iterator[Warehouse]:
+    """The warehouse of the settings, with this version's tables."""
     settings = Settings()
-    warehouse = Warehouse(settings)
-    ensure_current(warehouse)
-    sources = SourceCatalogue(settings.sources_folder)
-    with warehouse.reading() as connection:
-        name = source or ledger.entry(connection, load_id)["source"]
-    read_anew(warehouse, load_id, sources.get(name))
-    return _run_ingest(settings, warehouse, [load_id])
+    # Before anything is connected: what two processes have in common ends with the later of them, locks included.
+    with tester.beside(settings):
+        warehouse = Warehouse(settings)
+        ensure_current(warehouse)
+        yield warehouse
 
 
 def _land(warehouse: Warehouse, files: Sequence[Path], source: str | None, by: str) -> tuple[list[str], list[BadInput]]:
@@ -130,14 +145,16 @@ def _correct(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str
     return list(correction.rows_by_load)
 
 
-def _run_ingest(settings: Settings, warehouse: Warehouse, pending: list[str]) -> int:
+def _run_ingest(warehouse: Warehouse, pending: list[str]) -> int:
     with warehouse.reading() as connection:
         total = sum(entry["file_bytes"] for entry in ledger.entries(connection, pending))
+    if total < MUCH_BYTES:  # what takes longer has its own use for the memory until then
+        tester.prepare()
     with _progress(total) as progress:
         from retail_pipeline.defs.instance import open_instance
         from retail_pipeline.defs.runs import run_ingest
 
-        with open_instance(settings) as instance:
+        with open_instance(warehouse.settings) as instance:
             outcomes = list(run_ingest(instance, warehouse, pending, progress))
     say_loads(warehouse, pending)
     return _tell(outcomes)

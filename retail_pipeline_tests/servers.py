@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 from pymysql.constants import CLIENT
-from sqlalchemy import URL, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from retail_pipeline_tests.ports import free_port
@@ -117,6 +117,12 @@ def copy_tables(name: str, to: URL) -> None:
             cursor.execute(f"DROP TABLE IF EXISTS {own}; CREATE TABLE {own} LIKE {other}")
             cursor.nextset()
             cursor.execute(f"INSERT INTO {own} SELECT * FROM {other}")  # noqa: S608
+
+
+def a_statement_waits_for_a_table(connection: Connection) -> bool:
+    """Whether one waits, in the connection's database, until somebody lets go of a whole table."""
+    waiting = "SELECT 1 FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE '%metadata lock%'"
+    return connection.execute(text(waiting)).first() is not None
 
 
 def program_on_path(path: str = SEARCH_PATH) -> str | None:

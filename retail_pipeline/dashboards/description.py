@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import MartColumn, marts
 from retail_pipeline.marts.column_types import TypeName
 from retail_pipeline.marts.measures import Measure, measures
+from retail_pipeline.yaml_files import read_yaml
 
 FILE = Path(__file__).parent / "dashboards.yaml"
 
@@ -155,7 +155,7 @@ def dashboard_marts() -> tuple[str, ...]:
 def described_in(path: Path) -> _File:
     """The content of such a file. Raises BadInput, naming file and key, where it can't be used."""
     try:
-        content = _File.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        content = _File.model_validate(read_yaml(path))
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

@@ -176,4 +176,4 @@ class _Steps:
         """Breaks off what the database is doing for the steps that are under way."""
         for context in self._running.values():
             if "retail" in context.required_resource_keys:
-                context.resources.retail.warehouse.interrupt()
+                context.resources.retail.interrupt()

@@ -12,6 +12,8 @@ from dagster._grpc.types import ExecuteRunArgs
 
 from retail_pipeline.defs import processes
 from retail_pipeline.defs.processes import PROCESS_TAG
+from retail_pipeline.quality import tester
+from retail_pipeline.settings import Settings
 
 WARM = "retail_pipeline.defs.warm"
 
@@ -56,4 +58,5 @@ class WarmRunLauncher(DefaultRunLauncher):
 def execute(command: list[str]) -> None:
     """Does in this process what `python -m dagster ...` does."""
     sys.argv = command[command.index("dagster") :]
-    runpy.run_module("dagster", run_name="__main__", alter_sys=True)
+    with tester.beside(Settings()):
+        runpy.run_module("dagster", run_name="__main__", alter_sys=True)

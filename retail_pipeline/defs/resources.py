@@ -10,6 +10,7 @@ from retail_pipeline import logs
 from retail_pipeline.defs import processes
 from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.engines import Engine, engine_of
+from retail_pipeline.quality import tester
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, indexing, ledger
@@ -35,6 +36,11 @@ class Retail(dg.ConfigurableResource):
         with self.warehouse, self.warehouse.alone(), logs.about(run_id=context.run and context.run.run_id):
             indexing.complete(self.warehouse)
             yield self
+
+    def interrupt(self) -> None:
+        """Breaks off what the run's threads are doing with the database."""
+        self.warehouse.interrupt()
+        tester.end()
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -4,10 +4,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parent
 
@@ -21,7 +21,7 @@ class Described(BaseModel):
 @cache
 def content_of(name: str) -> dict[str, Any]:
     """What a file says."""
-    return yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    return read_yaml(FOLDER / name)
 
 
 def validated(model: type[BaseModel], content: Any, path: Path, key: str = "") -> Any:

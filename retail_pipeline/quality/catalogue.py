@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import Parts, marts
+from retail_pipeline.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parent / "expectations"
 _NAME = re.compile(r"\w+")
@@ -93,7 +94,7 @@ def suites() -> tuple[Suite, ...]:
 
 def _read(path: Path) -> Suite:
     try:
-        return Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Suite.model_validate(read_yaml(path))
     except yaml.YAMLError as error:
         raise BadInput(f"{path.name}: not a readable YAML file: {error}") from error
     except ValidationError as error:

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from retail_pipeline.errors import Unreachable
 from retail_pipeline.marts.catalogue import schema
+from retail_pipeline.quality import tester
 from retail_pipeline.quality.catalogue import Expectation, Suite
 from retail_pipeline.quality.importing import great_expectations
 from retail_pipeline.quality.queries import SAMPLE_ROWS, Batch, contradictions
@@ -62,29 +63,17 @@ def evaluate(
     A suite of load tables looks at the rows of `load_ids` alone, a mart's suite at the parts that changed after version
     `since` of order_lines, or at the whole mart where that is left out; its verdicts say which.
     """
-    ground = ground or _Database(warehouse)
     try:
         if suite.is_of_loads:
-            results, tested = _validate(ground, suite, list(load_ids)), {}
-        else:
-            with chosen_parts(warehouse, suite, since) as rows:
-                results = _validate(ground, suite, [], in_parts=since is not None)
+            return _verdicts(warehouse, ground, suite, list(load_ids), {}, in_parts=False)
+        with chosen_parts(warehouse, suite, since) as rows:
             tested = {expectation.name: _tested(suite, expectation, rows, since) for expectation in suite.expectations}
+            return _verdicts(warehouse, ground, suite, [], tested, in_parts=since is not None)
     except Exception as error:  # a database that can't be read must not pass for one that is right
         if may_pass(error):
             raise
-        verdicts = {expectation.name: _errored(str(error)) for expectation in suite.expectations}
-    else:
-        verdicts = {
-            expectation.name: _verdict(results[expectation.name], tested.get(expectation.name, {}))
-            if expectation.name in results
-            else _errored("no result")
-            for expectation in suite.expectations
-        }
-    for verdict in verdicts.values():  # Great Expectations hands on the text of an error alone
-        if is_about_the_connection(verdict.details.get("error", "")):
-            raise Unreachable(f"{suite.table} couldn't be tested: {verdict.details['error']}")
-    return verdicts
+        _refuse_lost(suite, str(error))
+        return {expectation.name: _errored(str(error)) for expectation in suite.expectations}
 
 
 def _tested(
@@ -95,8 +84,48 @@ def _tested(
     return {"tested": "what changed" if parts else "everything", "rows_tested": rows[parts]}
 
 
+def _verdicts(
+    warehouse: Warehouse,
+    ground: Ground | None,
+    suite: Suite,
+    load_ids: list[str],
+    tested: Mapping[str, Mapping[str, Any]],
+    *,
+    in_parts: bool,
+) -> dict[str, Verdict]:
+    if ground is None and (beside := tester.current()):
+        return beside.ask(suite, load_ids, tested, in_parts)
+    return verdicts(ground or Database(warehouse), suite, load_ids, tested, in_parts=in_parts)
+
+
+def verdicts(
+    ground: Ground, suite: Suite, load_ids: list[str], tested: Mapping[str, Mapping[str, Any]], *, in_parts: bool
+) -> dict[str, Verdict]:
+    """A verdict for every expectation of a suite; `tested` is added to the details of those that could be evaluated.
+
+    With `in_parts` the chosen parts of a mart are looked at. Raises whatever keeps the table from being tested at all,
+    and Unreachable where the connection was lost.
+    """
+    results = _validate(ground, suite, load_ids, in_parts=in_parts)
+    found = {
+        expectation.name: _verdict(results[expectation.name], tested.get(expectation.name, {}))
+        if expectation.name in results
+        else _errored("no result")
+        for expectation in suite.expectations
+    }
+    for verdict in found.values():
+        _refuse_lost(suite, verdict.details.get("error", ""))
+    return found
+
+
+def _refuse_lost(suite: Suite, error: str) -> None:
+    """Great Expectations hands on the text of an error alone, or wraps it in one of its own."""
+    if is_about_the_connection(error):
+        raise Unreachable(f"{suite.table} couldn't be tested: {error}")
+
+
 def _validate(
-    ground: Ground, suite: Suite, load_ids: list[str], *, in_parts: bool = False
+    ground: Ground, suite: Suite, load_ids: list[str], *, in_parts: bool
 ) -> dict[str, "ExpectationValidationResult"]:
     gx = great_expectations()
     expectations = expectations_of(ground.dialect, suite, load_ids, in_parts=in_parts)
@@ -108,7 +137,9 @@ def _validate(
     return {result.expectation_config.meta["name"]: result for result in outcome.results}
 
 
-class _Database:
+class Database:
+    """The tables under test are those of a warehouse."""
+
     def __init__(self, warehouse: Warehouse):
         self._warehouse, self.dialect = warehouse, dialect_of(warehouse.engine)
 

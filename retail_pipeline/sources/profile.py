@@ -19,6 +19,7 @@ from pydantic import (
 from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import time_zones
 from retail_pipeline.sources.dates import checked_format
+from retail_pipeline.yaml_files import read_yaml
 
 RAW_COLUMNS = (
     "invoice_no",
@@ -284,7 +285,7 @@ def read_profile(path: Path, shipped: Path | None = None) -> SourceProfile:
 
 def _read_mapping(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         # ValueError: bytes that aren't UTF-8, and what YAML takes for a date or a number and can't read.
         raise BadInput(f"{path}: not a readable YAML file: {error}") from error

@@ -6,9 +6,9 @@ from string import ascii_lowercase, ascii_uppercase
 
 import pycountry
 import sqlalchemy as sa
-import yaml
 
 from retail_pipeline.warehouse.tables import countries
+from retail_pipeline.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parent
 
@@ -19,12 +19,8 @@ ASCII_UPPER = str.maketrans(ascii_lowercase, ascii_uppercase)
 @cache
 def country_rows() -> list[dict[str, str | None]]:
     """The rows of the table `countries`: one per label, in upper case."""
-    regions = {
-        iso2: region
-        for region, members in yaml.safe_load((FOLDER / "regions.yaml").read_text(encoding="utf-8")).items()
-        for iso2 in members
-    }
-    labels = yaml.safe_load((FOLDER / "country_labels.yaml").read_text(encoding="utf-8"))
+    regions = {iso2: region for region, members in read_yaml(FOLDER / "regions.yaml").items() for iso2 in members}
+    labels = read_yaml(FOLDER / "country_labels.yaml")
     rows: dict[str, dict[str, str | None]] = {}
     for country in pycountry.countries:
         place = {

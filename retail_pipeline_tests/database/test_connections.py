@@ -12,6 +12,7 @@ from retail_pipeline.quality.catalogue import suites
 from retail_pipeline.quality.great_expectations_bridge import evaluate
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.retrying import retried
+from retail_pipeline_tests.servers import a_statement_waits_for_a_table
 
 pytestmark = pytest.mark.database
 
@@ -65,12 +66,9 @@ def test_who_interrupts_a_check_that_waits_for_the_server_ends_it_at_once_and_it
     [suite] = [suite for suite in suites() if suite.table == "loads"]
     with Warehouse(warehouse.settings) as another, another.engine.connect() as other:
         other.exec_driver_sql(f"LOCK TABLES {suite.table} WRITE")
-        waiting = sa.text(
-            "SELECT COUNT(*) FROM information_schema.processlist WHERE db = DATABASE() AND state LIKE '%metadata lock%'"
-        )
 
         def is_waiting() -> bool:
             with another.reading() as connection:
-                return connection.scalar(waiting) > 0
+                return a_statement_waits_for_a_table(connection)
 
         assert isinstance(broken_off(warehouse, lambda: evaluate(warehouse, suite), is_waiting), Unreachable)

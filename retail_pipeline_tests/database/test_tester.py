@@ -1,0 +1,127 @@
+"""The process in which Great Expectations tests a server's tables, beside the one that asks for it."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retail_pipeline.quality import tester
+from retail_pipeline.quality.catalogue import Suite, suites
+from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
+from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse import Warehouse
+from retail_pipeline_tests.servers import a_statement_waits_for_a_table
+
+pytestmark = [pytest.mark.database, pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")]
+
+SECONDS = 30
+GREAT_EXPECTATIONS = "great_expectations"
+
+on_a_server = pytest.mark.parametrize("database_url", [pytest.param("mysql", marks=pytest.mark.mysql)], indirect=True)
+
+
+def suite_of(table: str) -> Suite:
+    [suite] = [suite for suite in suites() if suite.table == table]
+    return suite
+
+
+def as_a_command(work: Callable[[Settings], Any], settings: Settings) -> Any:
+    """What work gives in a process of its own, which like a command has one thread and has imported little."""
+    starting = multiprocessing.get_context("spawn")
+    answers, theirs = starting.Pipe()
+    process = starting.Process(target=_answer, args=(work, settings, theirs))
+    process.start()
+    theirs.close()
+    try:
+        return answers.recv()
+    finally:
+        process.join(SECONDS)
+
+
+def _answer(work: Callable[[Settings], Any], settings: Settings, answers: Connection) -> None:
+    answers.send(work(settings))
+
+
+def verdicts_on_loads_and_on_a_mart_that_is_missing(settings: Settings) -> tuple[list[dict[str, Verdict]], bool]:
+    with tester.beside(settings), Warehouse(settings) as warehouse:
+        tester.prepare()
+        found = [evaluate(warehouse, suite_of(table)) for table in ("loads", "mart_kpis")]
+    return found, GREAT_EXPECTATIONS in sys.modules
+
+
+@on_a_server
+def test_a_process_beside_that_of_a_command_finds_what_it_would_find_itself(warehouse):
+    found, has_imported = as_a_command(verdicts_on_loads_and_on_a_mart_that_is_missing, warehouse.settings)
+    assert found == [evaluate(warehouse, suite_of(table)) for table in ("loads", "mart_kpis")]
+    assert all(verdict.passed for verdict in found[0].values())
+    assert not any(verdict.passed for verdict in found[1].values())
+    assert not has_imported
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_tables_in_sqlite_are_tested_by_the_process_that_asks(warehouse):
+    _, has_imported = as_a_command(verdicts_on_loads_and_on_a_mart_that_is_missing, warehouse.settings)
+    assert has_imported
+
+
+def what_becomes_of_a_test_whose_process_is_ended(settings: Settings) -> tuple[list[str], bool]:
+    failed = []
+    with tester.beside(settings), Warehouse(settings) as warehouse, warehouse.engine.connect() as other:
+
+        def ask() -> None:
+            try:
+                evaluate(warehouse, suite_of("loads"))
+            except Exception as error:
+                failed.append(f"{type(error).__name__}: {error}")
+
+        other.exec_driver_sql("LOCK TABLES loads WRITE")
+        asking = threading.Thread(target=ask)
+        asking.start()
+        with warehouse.reading() as connection:
+            while asking.is_alive() and not a_statement_waits_for_a_table(connection):
+                time.sleep(0.1)
+        tester.end()
+        asking.join(SECONDS)
+        other.exec_driver_sql("UNLOCK TABLES")
+        tested_after_all = evaluate(warehouse, suite_of("loads"))
+    return failed, all(verdict.passed for verdict in tested_after_all.values())
+
+
+@on_a_server
+def test_a_test_whose_process_is_ended_has_found_nothing_and_is_made_again_by_the_process_that_asks(warehouse):
+    failed, passed = as_a_command(what_becomes_of_a_test_whose_process_is_ended, warehouse.settings)
+    assert failed == ["Unreachable: the process that tests the tables has ended"]
+    assert passed
+
+
+def be_killed(settings: Settings) -> None:
+    with tester.beside(settings):
+        settings.home.mkdir(parents=True, exist_ok=True)
+        (settings.home / "tester").write_text(str(tester.current().process_id))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def is_at_work(process: int) -> bool:
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@on_a_server
+def test_no_process_is_left_behind_by_one_that_was_killed(warehouse):
+    with pytest.raises(EOFError):
+        as_a_command(be_killed, warehouse.settings)
+    process = int((warehouse.settings.home / "tester").read_text())
+    deadline = time.monotonic() + SECONDS
+    while is_at_work(process):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
