@@ -7,6 +7,7 @@ from retail_pipeline.errors import BadInput
 from retail_pipeline.marts import refresh, verification
 from retail_pipeline.marts.catalogue import Mart
 from retail_pipeline.quality import great_expectations_bridge as bridge
+from retail_pipeline.quality import tester
 from retail_pipeline.quality.catalogue import Suite
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, bulk, indexing, ledger, loading
@@ -56,6 +57,7 @@ class DatabaseEngine:
                     _load(self._warehouse, load_id, sources, run_id, progress)
                 except BadInput as problem:
                     problems[load_id] = problem
+            tester.prepare()  # while indexes are built
         return problems
 
     def way(self) -> str:

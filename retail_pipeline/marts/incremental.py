@@ -76,7 +76,7 @@ def _keys(mart: Mart, parts: tuple[str, ...], and_of_each: str = "") -> exp.Quer
 
 def whole(mart: Mart) -> exp.Query:
     """The mart's query as it is."""
-    return mart.query
+    return mart.query.copy()
 
 
 def of_parts(mart: Mart) -> exp.Query:

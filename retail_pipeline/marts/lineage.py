@@ -13,7 +13,7 @@ ColumnLineage = dict[str, list[tuple[str, str]]]
 def column_lineage(mart: Mart) -> ColumnLineage:
     """The sources of every column of a mart, in alphabetical order."""
     # Neither trimmed nor copied: that is for showing the SQL of each step, and takes ten times as long.
-    query = qualified(mart.query, sql_schema())
+    query = qualified(mart.query.copy(), sql_schema())
     found = lineage(None, query, sql_schema(), dialect="mysql", trim_selects=False, copy=False)
     return {name: _sources(node) for name, node in found.items()}
 

@@ -62,7 +62,7 @@ def difference(tables: Tables, mart: Mart) -> Difference:
 
 def _computed(tables: Tables, mart: Mart) -> "DataFrame":
     """A mart's rows by its own query, in the types of its columns."""
-    return _stored(tables.session.sql(translate(mart.query, "spark", sql_schema())), mart)
+    return _stored(tables.session.sql(translate(mart.query.copy(), "spark", sql_schema())), mart)
 
 
 def _stored(rows: "DataFrame", mart: Mart) -> "DataFrame":

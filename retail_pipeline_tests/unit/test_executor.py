@@ -122,7 +122,7 @@ def test_who_stops_a_run_breaks_off_what_the_database_is_doing_for_it():
         assert interrupted.wait(SECONDS)
         raise ConnectionError("the connection was cut")
 
-    retail = SimpleNamespace(warehouse=SimpleNamespace(interrupt=interrupted.set))
+    retail = SimpleNamespace(interrupt=interrupted.set)
     with dg.instance_for_test() as instance:
         outcome = run(
             asset("long", work, resource=True), asset("later", nothing, "long"), instance=instance, retail=retail

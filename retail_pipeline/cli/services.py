@@ -1,0 +1,78 @@
+"""Commands that serve, and those about who may ask and who is told."""
+
+import sys
+
+import click
+
+
+@click.command()
+@click.option("--port", default=3000, show_default=True, help="Port of Dagster's web UI.")
+@click.option("--api-port", default=8000, show_default=True, help="Port of the API.")
+def serve(port: int, api_port: int) -> None:
+    """Serve Dagster's web UI with its daemon, and the API, on this machine."""
+    from retail_pipeline.serving import serve_all
+
+    sys.exit(serve_all(port, api_port))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; others need a key first.")
+@click.option("--port", default=8000, show_default=True)
+def api(host: str, port: int) -> None:
+    """Serve the API alone."""
+    from retail_pipeline.serving import serve_api
+
+    serve_api(host, port)
+
+
+@click.group()
+def keys() -> None:
+    """The keys of the API. Until one is made, the API serves this machine alone, without keys."""
+
+
+@keys.command("create")
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(["ingest", "read"]))
+def keys_create(name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key for NAME (a shop, a script) and show it, this once."""
+    from retail_pipeline.reports import create_key
+
+    create_key(name, scopes)
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """List the keys, without their secret part."""
+    from retail_pipeline.reports import print_keys
+
+    print_keys()
+
+
+@keys.command("revoke")
+@click.argument("key_id")
+def keys_revoke(key_id: str) -> None:
+    """Revoke a key: within seconds nobody gets in with it."""
+    from retail_pipeline.reports import revoke_key
+
+    revoke_key(key_id)
+
+
+@click.group()
+def alerts() -> None:
+    """Who is told when something goes wrong."""
+
+
+@alerts.command("test")
+def alerts_test() -> None:
+    """Send a test message by every way that is set, and say whether it was taken."""
+    from retail_pipeline.reports import send_test_alert
+
+    sys.exit(send_test_alert())
+
+
+@click.command()
+def demo() -> None:
+    """Make a sample export, ingest it into SQLite and show what came of it."""
+    from retail_pipeline.demo.demonstration import demonstrate
+
+    sys.exit(demonstrate())
