@@ -5,10 +5,11 @@ start them, would each import and work out everything anew, which takes longer t
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from contextvars import ContextVar, copy_context
+from graphlib import TopologicalSorter
 from queue import SimpleQueue
 
 import dagster as dg
@@ -86,10 +87,12 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
 def _events_of_run(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[dg.DagsterEvent]:
     with ExitStack() as held:
         yield _capture_output(job_context, execution_plan, held)
+        behind = steps_behind(execution_plan.get_executable_step_deps())
         limits = held.enter_context(InstanceConcurrencyContext(job_context.instance, job_context.dagster_run))
         active = held.enter_context(
             execution_plan.start(
                 retry_mode=job_context.retry_mode,
+                sort_key_fn=lambda step: -behind[step.key],
                 max_concurrent=AT_A_TIME,
                 instance_concurrency_context=limits,
                 step_dependency_config=job_context.step_dependency_config,
@@ -97,6 +100,18 @@ def _events_of_run(job_context: PlanExecutionContext, execution_plan: ExecutionP
         )
         threads = held.enter_context(ThreadPoolExecutor(AT_A_TIME, thread_name_prefix="step"))
         yield from _Steps(job_context, active, threads).events()
+
+
+def steps_behind(steps_before: Mapping[str, Collection[str]]) -> dict[str, int]:
+    """How many steps at most come one after the other behind each: those with most come first, lest they come alone.
+
+    `steps_before` are the steps that each of them waits for.
+    """
+    behind = dict.fromkeys(steps_before, 0)
+    for step in reversed([*TopologicalSorter(steps_before).static_order()]):
+        for before in steps_before[step]:
+            behind[before] = max(behind[before], behind[step] + 1)
+    return behind
 
 
 def _capture_output(context: PlanExecutionContext, plan: ExecutionPlan, held: ExitStack) -> dg.DagsterEvent:

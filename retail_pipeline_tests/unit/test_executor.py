@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 
-from retail_pipeline.defs.executor import AT_A_TIME, executor_of, threaded_executor
+from retail_pipeline.defs.executor import AT_A_TIME, executor_of, steps_behind, threaded_executor
 from retail_pipeline.settings import Settings
 
 SECONDS = 20
@@ -49,6 +49,17 @@ def nothing(_: dg.AssetExecutionContext) -> None: ...
 def test_steps_that_do_not_wait_for_each_other_run_at_the_same_time():
     together = threading.Barrier(AT_A_TIME)
     assert run(*(asset(f"a{number}", lambda _: together.wait(SECONDS)) for number in range(AT_A_TIME))).success
+
+
+def test_steps_that_most_others_wait_for_one_after_the_other_come_first():
+    behind = steps_behind({"a": [], "b": [], "c": ["b"], "d": ["c"], "e": ["a", "d"], "f": ["a"], "g": ["a"]})
+    assert behind == {"a": 1, "b": 3, "c": 2, "d": 1, "e": 0, "f": 0, "g": 0}
+    done = []
+    steps = ("a",), ("b",), ("c",), ("d",), ("last", "e"), ("e", "g"), ("f",), ("g",)
+    assert run(
+        *(asset(name, lambda about: done.append(about.asset_key.path[-1]), *deps) for name, *deps in steps)
+    ).success
+    assert sorted(done[:AT_A_TIME]) == ["a", "g"]
 
 
 def test_no_more_than_so_many_steps_run_at_a_time():
