@@ -1,7 +1,6 @@
 """What a comparison is given: exports, and a way to ingest them into a place where nothing was before."""
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -181,16 +180,16 @@ class Shop:
 
 
 def _cost(seconds: float, usage: "os.struct_rusage", of_all: int, lines: int) -> Cost:
-    # A process is told the peak of the one that starts it, where that is larger: it says nothing then.
-    is_its_own = usage.ru_maxrss > resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak = max(usage.ru_maxrss * MAXRSS_BYTES if is_its_own else 0, of_all)
+    # What getrusage tells is no less than the peak of the process that started it: it serves where nothing else does.
+    peak = of_all or usage.ru_maxrss * MAXRSS_BYTES
     return Cost(seconds, usage.ru_utime + usage.ru_stime, peak_mib=peak / 2**20, lines=lines)
 
 
 def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage", int]:
     """The wall time and the resources of one process, where RUSAGE_CHILDREN would tell of all so far.
 
-    The last figure is the most bytes that it and the processes which it started were seen to have together.
+    The last figure is the most bytes that it had, or if that is more, that it and the processes which it started were
+    seen to have together; 0 where that can't be told.
     """
     with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()
@@ -210,12 +209,12 @@ def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[f
 
 @contextmanager
 def _watched(process: int) -> Iterator[list[int]]:
-    """The memory of a process and all below it, looked at again and again; a second is a long time for neither."""
+    """The memory of a process and of all below it together, looked at again and again."""
     seen, ended = [0], threading.Event()
 
     def watch() -> None:
         while not ended.wait(0.5):
-            seen.append(sum(_own_memory(one) for one in _family(process)))
+            seen.append(max(_peak(process), sum(_memory(one) for one in _family(process))))
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -238,11 +237,20 @@ def _family(process: int) -> list[int]:
     return family
 
 
-def _own_memory(process: int) -> int:
-    """The bytes that a process doesn't share with another."""
+def _peak(process: int) -> int:
+    """The most bytes that a process had at any time."""
+    return _bytes(Path(f"/proc/{process}/status"), "VmHWM")
+
+
+def _memory(process: int) -> int:
+    """The bytes that a process has now; of those that several have, its part, so that a sum counts them once."""
+    return _bytes(Path(f"/proc/{process}/smaps_rollup"), "Pss")
+
+
+def _bytes(path: Path, name: str) -> int:
+    """A figure as proc(5) tells it; 0 where there is none, or none any more."""
     with suppress(OSError):
-        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
-        return sum(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Private_")) * 1024
+        return sum(int(line.split()[1]) * 1024 for line in path.read_text().splitlines() if line.startswith(f"{name}:"))
     return 0
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+import pyarrow
+
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts import refresh, verification
 from retail_pipeline.marts.catalogue import Mart
@@ -57,7 +59,8 @@ class DatabaseEngine:
                     _load(self._warehouse, load_id, sources, run_id, progress)
                 except BadInput as problem:
                     problems[load_id] = problem
-            tester.prepare()  # while indexes are built
+            pyarrow.default_memory_pool().release_unused()  # the lines are in, and who tests them needs it
+            tester.prepare()
         return problems
 
     def way(self) -> str:

@@ -148,7 +148,7 @@ def _correct(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str
 def _run_ingest(warehouse: Warehouse, pending: list[str]) -> int:
     with warehouse.reading() as connection:
         total = sum(entry["file_bytes"] for entry in ledger.entries(connection, pending))
-    if total < MUCH_BYTES:  # else it has time until the lines are in, who need the memory first
+    if total < MUCH_BYTES:  # else reading the files needs the memory first
         tester.prepare()
     with _progress(total) as progress:
         from retail_pipeline.defs.instance import open_instance
