@@ -67,10 +67,21 @@ def test_a_process_beside_that_of_a_command_finds_what_it_would_find_itself(ware
     assert not has_imported
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_tables_in_sqlite_are_tested_by_the_process_that_asks(warehouse):
-    _, has_imported = as_a_command(verdicts_on_loads_and_on_a_mart_that_is_missing, warehouse.settings)
-    assert has_imported
+def has_a_tester(settings: Settings) -> bool:
+    with tester.beside(settings):
+        return tester.current() is not None
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"database_url": "mysql://root@127.0.0.1/retail"}, True),
+        ({"database_url": "mysql://root@127.0.0.1/retail", "engine": "spark"}, False),
+        ({"database_url": ""}, False),
+    ],
+)
+def test_only_the_tables_of_a_server_are_tested_by_a_process_beside(settings, expected, tmp_path):
+    assert as_a_command(has_a_tester, Settings(home=tmp_path, **settings)) is expected
 
 
 def what_becomes_of_a_test_whose_process_is_ended(settings: Settings) -> tuple[list[str], bool]:
