@@ -23,6 +23,7 @@ from retail_pipeline.reports import say_checks, say_loads
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, correcting, ledger
+from retail_pipeline.warehouse.failures import FINISH
 from retail_pipeline.warehouse.indexing import MUCH_BYTES
 from retail_pipeline.warehouse.landing import land, read_anew
 from retail_pipeline.warehouse.loading import Progress as LoadProgress
@@ -164,7 +165,10 @@ def _tell(outcomes: "Sequence[RunOutcome]") -> int:
     checks = [check for outcome in outcomes for check in outcome.checks]
     say_checks(checks)
     failed = not all(outcome.success for outcome in outcomes)
-    for error in dict.fromkeys(error for outcome in outcomes for error in outcome.errors):
+    errors = dict.fromkeys(error for outcome in outcomes for error in outcome.errors)
+    if failed and not errors:  # no step was at work when it was stopped
+        errors = [f"the run was interrupted. {FINISH}"]
+    for error in errors:
         click.echo(f"retail: {redacted(error)}", err=True)
     if any(check.critical and not check.passed and check.asset in marts() for check in checks):
         click.echo("`retail marts refresh --full` makes the marts anew, whatever they show now.", err=True)
