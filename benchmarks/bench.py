@@ -180,8 +180,8 @@ class Shop:
 
 
 def _cost(seconds: float, usage: "os.struct_rusage", of_all: int, lines: int) -> Cost:
-    # What getrusage tells is no less than the peak of the process that started it: it serves where nothing else does.
-    peak = of_all or usage.ru_maxrss * MAXRSS_BYTES
+    # What getrusage tells is no less than the peak of the process that started this one: it is for other systems.
+    peak = of_all if sys.platform == "linux" else usage.ru_maxrss * MAXRSS_BYTES
     return Cost(seconds, usage.ru_utime + usage.ru_stime, peak_mib=peak / 2**20, lines=lines)
 
 
@@ -189,7 +189,7 @@ def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[f
     """The wall time and the resources of one process, where RUSAGE_CHILDREN would tell of all so far.
 
     The last figure is the most bytes that it had, or if that is more, that it and the processes which it started were
-    seen to have together; 0 where that can't be told.
+    seen to have together; 0 where it ended before anybody looked.
     """
     with tempfile.TemporaryFile("w+") as output:
         started = time.perf_counter()

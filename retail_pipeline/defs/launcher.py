@@ -56,7 +56,7 @@ class WarmRunLauncher(DefaultRunLauncher):
 
 
 def execute(command: list[str]) -> None:
-    """Does in this process what `python -m dagster ...` does."""
+    """Does in this process what `python -m dagster ...` does, with tables tested beside it."""
     sys.argv = command[command.index("dagster") :]
     with tester.beside(Settings()):
         runpy.run_module("dagster", run_name="__main__", alter_sys=True)

@@ -54,12 +54,16 @@ def test_steps_that_do_not_wait_for_each_other_run_at_the_same_time():
 def test_steps_that_most_others_wait_for_one_after_the_other_come_first():
     behind = steps_behind({"a": [], "b": [], "c": ["b"], "d": ["c"], "e": ["a", "d"], "f": ["a"], "g": ["a"]})
     assert behind == {"a": 1, "b": 3, "c": 2, "d": 1, "e": 0, "f": 0, "g": 0}
-    done = []
-    steps = ("a",), ("b",), ("c",), ("d",), ("last", "e"), ("e", "g"), ("f",), ("g",)
-    assert run(
-        *(asset(name, lambda about: done.append(about.asset_key.path[-1]), *deps) for name, *deps in steps)
-    ).success
-    assert sorted(done[:AT_A_TIME]) == ["a", "g"]
+    done, first = [], threading.Barrier(AT_A_TIME)
+
+    def work(context: dg.AssetExecutionContext) -> None:
+        done.append(name := context.asset_key.path[-1])
+        if name in ("x", "y"):  # no other step begins until both have
+            first.wait(SECONDS)
+
+    steps = ("a",), ("b",), ("x",), ("y",), ("behind_x", "x"), ("behind_y", "y")
+    assert run(*(asset(name, work, *deps) for name, *deps in steps)).success
+    assert sorted(done[:AT_A_TIME]) == ["x", "y"]
 
 
 def test_no_more_than_so_many_steps_run_at_a_time():
