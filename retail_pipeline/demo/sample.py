@@ -10,12 +10,11 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from importlib.resources import files
 from itertools import accumulate, count
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
+from retail_pipeline.yaml_files import read_yaml
 
 HEADER = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 HOME = "United Kingdom"
@@ -84,7 +83,7 @@ class Shop:
     """What all orders have in common."""
 
     def __init__(self, orders: int, seed: int) -> None:
-        catalogue = yaml.safe_load(files(__package__).joinpath("sample_catalogue.yaml").read_text(encoding="utf-8"))
+        catalogue = read_yaml(Path(__file__).parent / "sample_catalogue.yaml")
         self.orders, self.seed = orders, seed
         self.bookings, self.stock_remarks = catalogue["bookings"], catalogue["stock_remarks"]
         self.hours, self.busyness = zip(*open_hours(**catalogue["calendar"]), strict=True)

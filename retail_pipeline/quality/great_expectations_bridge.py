@@ -50,6 +50,19 @@ class Verdict:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Task:
+    """What is to be tested of a suite's table: the rows of loads, or a mart, or with `in_parts` its chosen parts.
+
+    `tested` is added to the details of each expectation that could be evaluated, by its name.
+    """
+
+    suite: Suite
+    load_ids: tuple[str, ...] = ()
+    in_parts: bool = False
+    tested: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
 def evaluate(
     warehouse: Warehouse,
     suite: Suite,
@@ -65,10 +78,10 @@ def evaluate(
     """
     try:
         if suite.is_of_loads:
-            return _verdicts(warehouse, ground, suite, list(load_ids), {}, in_parts=False)
+            return _verdicts(warehouse, ground, Task(suite, tuple(load_ids)))
         with chosen_parts(warehouse, suite, since) as rows:
             tested = {expectation.name: _tested(suite, expectation, rows, since) for expectation in suite.expectations}
-            return _verdicts(warehouse, ground, suite, [], tested, in_parts=since is not None)
+            return _verdicts(warehouse, ground, Task(suite, in_parts=since is not None, tested=tested))
     except Exception as error:  # a database that can't be read must not pass for one that is right
         if may_pass(error):
             raise
@@ -84,37 +97,26 @@ def _tested(
     return {"tested": "what changed" if parts else "everything", "rows_tested": rows[parts]}
 
 
-def _verdicts(
-    warehouse: Warehouse,
-    ground: Ground | None,
-    suite: Suite,
-    load_ids: list[str],
-    tested: Mapping[str, Mapping[str, Any]],
-    *,
-    in_parts: bool,
-) -> dict[str, Verdict]:
+def _verdicts(warehouse: Warehouse, ground: Ground | None, task: Task) -> dict[str, Verdict]:
     if ground is None and (beside := tester.current()):
-        return beside.ask(suite, load_ids, tested, in_parts)
-    return verdicts(ground or Database(warehouse), suite, load_ids, tested, in_parts=in_parts)
+        return beside.ask(task)
+    return verdicts(ground or Database(warehouse), task)
 
 
-def verdicts(
-    ground: Ground, suite: Suite, load_ids: list[str], tested: Mapping[str, Mapping[str, Any]], *, in_parts: bool
-) -> dict[str, Verdict]:
-    """A verdict for every expectation of a suite; `tested` is added to the details of those that could be evaluated.
+def verdicts(ground: Ground, task: Task) -> dict[str, Verdict]:
+    """A verdict for every expectation of a suite.
 
-    With `in_parts` the chosen parts of a mart are looked at. Raises whatever keeps the table from being tested at all,
-    and Unreachable where the connection was lost.
+    Raises whatever keeps the table from being tested at all, and Unreachable where the connection was lost.
     """
-    results = _validate(ground, suite, load_ids, in_parts=in_parts)
+    results = _validate(ground, task)
     found = {
-        expectation.name: _verdict(results[expectation.name], tested.get(expectation.name, {}))
+        expectation.name: _verdict(results[expectation.name], task.tested.get(expectation.name, {}))
         if expectation.name in results
         else _errored("no result")
-        for expectation in suite.expectations
+        for expectation in task.suite.expectations
     }
     for verdict in found.values():
-        _refuse_lost(suite, verdict.details.get("error", ""))
+        _refuse_lost(task.suite, verdict.details.get("error", ""))
     return found
 
 
@@ -124,14 +126,12 @@ def _refuse_lost(suite: Suite, error: str) -> None:
         raise Unreachable(f"{suite.table} couldn't be tested: {error}")
 
 
-def _validate(
-    ground: Ground, suite: Suite, load_ids: list[str], *, in_parts: bool
-) -> dict[str, "ExpectationValidationResult"]:
+def _validate(ground: Ground, task: Task) -> dict[str, "ExpectationValidationResult"]:
     gx = great_expectations()
-    expectations = expectations_of(ground.dialect, suite, load_ids, in_parts=in_parts)
+    expectations = expectations_of(ground.dialect, task.suite, list(task.load_ids), in_parts=task.in_parts)
     with _validating:
-        outcome = ground.batch(gx, suite.table).validate(
-            gx.ExpectationSuite(suite.table, expectations=expectations),
+        outcome = ground.batch(gx, task.suite.table).validate(
+            gx.ExpectationSuite(task.suite.table, expectations=expectations),
             result_format={"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS},
         )
     return {result.expectation_config.meta["name"]: result for result in outcome.results}

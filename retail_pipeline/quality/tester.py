@@ -7,20 +7,19 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, Pipe
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from retail_pipeline.errors import Failure, Unreachable
-from retail_pipeline.quality.catalogue import Suite
 from retail_pipeline.quality.importing import great_expectations
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.failures import may_pass
 
 if TYPE_CHECKING:
-    from retail_pipeline.quality.great_expectations_bridge import Verdict
+    from retail_pipeline.quality.great_expectations_bridge import Task, Verdict
 
 
 class Tester:
@@ -47,16 +46,14 @@ class Tester:
         with self._asking, suppress(OSError):
             self._questions.send(None)
 
-    def ask(
-        self, suite: Suite, load_ids: list[str], tested: Mapping[str, Mapping[str, Any]], in_parts: bool
-    ) -> dict[str, "Verdict"]:
+    def ask(self, task: "Task") -> dict[str, "Verdict"]:
         """What `great_expectations_bridge.verdicts` gives of the database, one question at a time.
 
         Raises Unreachable where the process has ended, or lost its connection; and Failure for whatever it raises else.
         """
         try:
             with self._asking:
-                self._questions.send((suite, load_ids, tested, in_parts))
+                self._questions.send(task)
                 answer = self._questions.recv()
         except (EOFError, OSError):
             self.has_ended = True
@@ -120,18 +117,17 @@ def _serve(settings: Settings, questions: Connection) -> None:
     warehouse = Warehouse(settings)
     with suppress(EOFError, OSError):
         while True:
-            question = questions.recv()
-            if question is None:
+            task = questions.recv()
+            if task is None:
                 great_expectations()
             else:
-                questions.send(_answer(warehouse, *question))
+                questions.send(_answer(warehouse, task))
 
 
-def _answer(warehouse: Warehouse, *question: Any) -> "dict[str, Verdict] | Failure":
+def _answer(warehouse: Warehouse, task: "Task") -> "dict[str, Verdict] | Failure":
     from retail_pipeline.quality.great_expectations_bridge import Database, verdicts
 
-    suite, load_ids, tested, in_parts = question
     try:
-        return verdicts(Database(warehouse), suite, load_ids, tested, in_parts=in_parts)
+        return verdicts(Database(warehouse), task)
     except Exception as error:
         return Unreachable(str(error)) if may_pass(error) else Failure(str(error))

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from retail_pipeline.defs.resources import Retail
 from retail_pipeline.quality import tester
 from retail_pipeline.quality.catalogue import Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
@@ -24,7 +26,6 @@ from retail_pipeline_tests.servers import a_statement_waits_for_a_table
 pytestmark = [pytest.mark.database, pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")]
 
 SECONDS = 30
-GREAT_EXPECTATIONS = "great_expectations"
 
 on_a_server = pytest.mark.parametrize("database_url", [pytest.param("mysql", marks=pytest.mark.mysql)], indirect=True)
 
@@ -55,7 +56,7 @@ def verdicts_on_loads_and_on_a_mart_that_is_missing(settings: Settings) -> tuple
     with tester.beside(settings), Warehouse(settings) as warehouse:
         tester.prepare()
         found = [evaluate(warehouse, suite_of(table)) for table in ("loads", "mart_kpis")]
-    return found, GREAT_EXPECTATIONS in sys.modules
+    return found, "great_expectations" in sys.modules
 
 
 @on_a_server
@@ -84,7 +85,17 @@ def test_only_the_tables_of_a_server_are_tested_by_a_process_beside(settings, ex
     assert as_a_command(has_a_tester, Settings(home=tmp_path, **settings)) is expected
 
 
-def what_becomes_of_a_test_whose_process_is_ended(settings: Settings) -> tuple[list[str], bool]:
+def killed_by_somebody() -> None:
+    os.kill(tester.current().process_id, signal.SIGKILL)
+
+
+def interrupted_with_its_run() -> None:
+    Retail().interrupt()
+
+
+def what_becomes_of_a_test_whose_process_is_ended(
+    end: Callable[[], None], settings: Settings
+) -> tuple[list[str], bool]:
     failed = []
     with tester.beside(settings), Warehouse(settings) as warehouse, warehouse.engine.connect() as other:
 
@@ -100,7 +111,7 @@ def what_becomes_of_a_test_whose_process_is_ended(settings: Settings) -> tuple[l
         with warehouse.reading() as connection:
             while asking.is_alive() and not a_statement_waits_for_a_table(connection):
                 time.sleep(0.1)
-        tester.end()
+        end()
         asking.join(SECONDS)
         other.exec_driver_sql("UNLOCK TABLES")
         tested_after_all = evaluate(warehouse, suite_of("loads"))
@@ -108,8 +119,9 @@ def what_becomes_of_a_test_whose_process_is_ended(settings: Settings) -> tuple[l
 
 
 @on_a_server
-def test_a_test_whose_process_is_ended_has_found_nothing_and_is_made_again_by_the_process_that_asks(warehouse):
-    failed, passed = as_a_command(what_becomes_of_a_test_whose_process_is_ended, warehouse.settings)
+@pytest.mark.parametrize("end", [killed_by_somebody, interrupted_with_its_run])
+def test_a_test_whose_process_is_ended_has_found_nothing_and_is_made_again_by_the_process_that_asks(warehouse, end):
+    failed, passed = as_a_command(partial(what_becomes_of_a_test_whose_process_is_ended, end), warehouse.settings)
     assert failed == ["Unreachable: the process that tests the tables has ended"]
     assert passed
 
