@@ -1,10 +1,13 @@
 """What the benchmarks compute from their runs, and the daily files that they make."""
 
 import csv
+import os
+import sys
 from dataclasses import replace
 
 import pytest
 
+from benchmarks.bench import _cost, _run
 from benchmarks.comparison import Comparison, Side, measure
 from benchmarks.exports import cut_by_day, write_next_day, write_year
 from benchmarks.measured import Cost, Measured, keep, kept
@@ -101,3 +104,19 @@ def test_a_day_far_ahead_has_as_many_lines_as_the_first(tmp_path):
     whole = cut_by_day(sample_rows(orders=40, seed=1), tmp_path).whole
     write_next_day(whole, tmp_path / "far.csv", 1000, lines=50)
     assert len((tmp_path / "far.csv").read_text(encoding="cp1252").splitlines()) == 51
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is told by proc(5)")
+@pytest.mark.parametrize(("child_does", "least"), [("pass", 100), ("own = bytearray(b'x') * (100 << 20)", 200)])
+def test_memory_is_that_of_all_processes_of_a_command_and_what_they_share_counts_once(tmp_path, child_does, least):
+    program = f"""
+import os, time
+ours = bytearray(b"x") * (100 << 20)
+if os.fork() == 0:
+    {child_does}
+    time.sleep(1.5)
+    os._exit(0)
+os.wait()
+"""
+    seconds, usage, of_all = _run([sys.executable, "-c", program], tmp_path, dict(os.environ))
+    assert least < _cost(seconds, usage, of_all, lines=0).peak_mib < least + 50

@@ -11,10 +11,12 @@ from retail_pipeline.definitions import defs
 from retail_pipeline.defs.instance import open_instance
 from retail_pipeline.defs.marts import CHANGES_WITH
 from retail_pipeline.defs.resources import POOL
-from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.catalogue import marts, sql_schema
+from retail_pipeline.marts.incremental import whole
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.quality.catalogue import suites
 from retail_pipeline.settings import Settings
+from retail_pipeline.warehouse.dialect import translate
 
 GRAPH = defs.resolve_asset_graph()
 
@@ -103,6 +105,15 @@ def test_every_column_of_a_mart_is_traced_to_the_columns_that_it_comes_from():
     assert ("mart_invoice_days", "order_key") in column_lineage(marts()["running_scopes"])["orders"]
     for mart in marts().values():
         assert set(column_lineage(mart)) == set(mart.columns)
+
+
+@pytest.mark.parametrize("dialect", ["mysql", "sqlite", "spark"])
+def test_translating_and_tracing_a_mart_leave_its_query_as_it_is(dialect):
+    for mart in marts().values():
+        written = mart.query.sql("mysql")
+        translate(whole(mart), dialect, sql_schema())
+        column_lineage(mart)
+        assert mart.query.sql("mysql") == written
 
 
 def test_importing_the_graph_imports_great_expectations_nowhere():
