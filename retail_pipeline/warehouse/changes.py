@@ -2,7 +2,8 @@
 
 Every transaction that changes order_lines has a version. It notes the invoices it touches, with all their lines as they
 were, so that a refresh can make anew the parts of a mart that are concerned, or add what came and subtract what went.
-A change of a good part of all lines isn't noted: making everything anew costs less then.
+A change of a good part of all lines isn't noted: making everything anew costs less then. Nor is one that no mart will
+follow, as those of a shop's first files.
 """
 
 import sqlalchemy as sa
@@ -32,10 +33,15 @@ class Change:
         """Begins a new version. Call it before the load's rows are deleted, whether it has any or not."""
         self.connection, self.load_id = connection, load_id
         connection.execute(sa.update(warehouse_state).values(version=warehouse_state.c.version + 1))
-        self.version = connection.scalar(sa.select(warehouse_state.c.version))
+        state = warehouse_state.c
+        shown = sa.select(sa.func.max(mart_refreshes.c.version)).scalar_subquery()
+        self.version, bulk_version, shown_version = connection.execute(
+            sa.select(state.version, state.bulk_version, shown)
+        ).one()
+        can_be_followed = shown_version is not None and shown_version >= bulk_version
         connection.execute(sa.insert(changed_loads).values(version=self.version, load_id=load_id))
         rows = connection.scalar(sa.select(loads.c.rows_read).where(loads.c.load_id == load_id)) or 0
-        self.is_noted = not self._is_bulk(rows)
+        self.is_noted = can_be_followed and not self._is_bulk(rows)
         if self.is_noted and rows:
             self._note_own_rows()
 

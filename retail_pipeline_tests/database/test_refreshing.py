@@ -252,6 +252,17 @@ def test_a_change_of_most_lines_is_not_noted_and_makes_marts_anew(warehouse, exp
     assert refresh_all(warehouse) == {"full"}
 
 
+def test_what_no_mart_will_follow_is_not_noted(warehouse, export):
+    ingest(warehouse, export("1.csv", order_line("1"), order_line("2")))
+    ingest(warehouse, export("2.csv", order_line("2", quantity=1), order_line("3")))
+    assert [rows(warehouse, notes) for notes in NOTES] == [[], [], []]
+    assert refresh_all(warehouse) == {"full"}
+    ingest(warehouse, export("3.csv", order_line("3", quantity=1)))
+    assert [bool(rows(warehouse, notes)) for notes in NOTES] == [True, True, True]
+    assert "incremental" in refresh_all(warehouse)
+    assert_as_if_made_anew(warehouse)
+
+
 def test_a_mart_that_lags_behind_others_follows_all_that_it_missed(warehouse, export):
     ingest(warehouse, export("1.csv", order_line("1"), order_line("2")))
     refresh_all(warehouse)
