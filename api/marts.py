@@ -1,4 +1,4 @@
-"""GET /marts, GET /marts/{name} and GET /measures/{name}: aggregated tables, and figures that explain themselves."""
+"""GET /marts and GET /marts/{name}: the aggregated tables."""
 
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation

@@ -237,7 +237,7 @@ class Settings(BaseSettings):
 
     @property
     def sources_folder(self) -> Path:
-        return self.sources or self.resolved_home / "sources"
+        return self.sources.expanduser().resolve() if self.sources else self.resolved_home / "sources"
 
     @property
     def landing_folder(self) -> Path:

@@ -18,7 +18,7 @@ import click
 with redirect_stdout(sys.stderr), atheris.instrument_imports(include=["retail_pipeline.intake"]):
     # The formats are otherwise imported when a file of their kind is read.
     from retail_pipeline.intake.formats import delimited, excel, json, parquet  # noqa: F401
-    from retail_pipeline.intake.inspection import Inspector, chunks_of, encoding_of
+    from retail_pipeline.intake.inspection import inspect
     from retail_pipeline.intake.lines import type_batch
     from retail_pipeline.intake.reader import read_batches, verify
     from retail_pipeline.intake.recognition import recognise
@@ -40,10 +40,7 @@ def read(path: Path) -> None:
         profile = recognise(path, SOURCES)
     except BadFile:
         profile = SOURCES.get("online_retail")
-    inspector = Inspector(path.name, profile.encodings)
-    for chunk in chunks_of(path):
-        inspector.feed(chunk)
-    encoding = inspector.finish().encoding or encoding_of(path, profile.encodings)
+    encoding = inspect(path, profile.encodings).encoding
     verify(path, profile, encoding)
     read_so_far = 0
     for text in read_batches(path, profile, encoding, batch_rows=50):

@@ -37,6 +37,9 @@ AT_A_TIME = 2
 than two, for the server's memory holds the pages of fewer.
 """
 
+WORK_TAG = "retail/work"
+"""An op's tag that says how many times the work of other ops it is."""
+
 _step_of_thread: ContextVar[str | None] = ContextVar("step_of_thread", default=None)
 
 Told = tuple[str, dg.DagsterEvent | BaseException | None]
@@ -87,12 +90,13 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
 def _events_of_run(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[dg.DagsterEvent]:
     with ExitStack() as held:
         yield _capture_output(job_context, execution_plan, held)
-        behind = steps_behind(execution_plan.get_executable_step_deps())
+        work = {step.key: int(step.tags.get(WORK_TAG, 1)) for step in execution_plan.get_steps_to_execute_in_topo_order()}
+        ahead = work_ahead(execution_plan.get_executable_step_deps(), work)
         limits = held.enter_context(InstanceConcurrencyContext(job_context.instance, job_context.dagster_run))
         active = held.enter_context(
             execution_plan.start(
                 retry_mode=job_context.retry_mode,
-                sort_key_fn=lambda step: -behind[step.key],
+                sort_key_fn=lambda step: -ahead[step.key],
                 max_concurrent=AT_A_TIME,
                 instance_concurrency_context=limits,
                 step_dependency_config=job_context.step_dependency_config,
@@ -102,16 +106,17 @@ def _events_of_run(job_context: PlanExecutionContext, execution_plan: ExecutionP
         yield from _Steps(job_context, active, threads).events()
 
 
-def steps_behind(steps_before: Mapping[str, Collection[str]]) -> dict[str, int]:
-    """How many steps at most come one after the other behind each: those with most come first, lest they come alone.
+def work_ahead(steps_before: Mapping[str, Collection[str]], work: Mapping[str, int]) -> dict[str, int]:
+    """How much work at most is to be done from each step on, one step after the other, itself included.
 
-    `steps_before` are the steps that each of them waits for.
+    Those with most come first, lest they come last and alone. `steps_before` are the steps that each of them waits for,
+    and `work` is what each takes.
     """
-    behind = dict.fromkeys(steps_before, 0)
+    ahead = dict(work)
     for step in reversed([*TopologicalSorter(steps_before).static_order()]):
         for before in steps_before[step]:
-            behind[before] = max(behind[before], behind[step] + 1)
-    return behind
+            ahead[before] = max(ahead[before], work[before] + ahead[step])
+    return ahead
 
 
 def _capture_output(context: PlanExecutionContext, plan: ExecutionPlan, held: ExitStack) -> dg.DagsterEvent:

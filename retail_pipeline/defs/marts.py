@@ -6,6 +6,7 @@ from functools import cache
 import dagster as dg
 
 from retail_pipeline.defs.automation import WHEN_LINES_CHANGED
+from retail_pipeline.defs.executor import WORK_TAG
 from retail_pipeline.defs.metadata import OWNERS, derived, described
 from retail_pipeline.defs.resources import POOL, Retail
 from retail_pipeline.marts.catalogue import Mart, marts
@@ -15,6 +16,8 @@ from retail_pipeline.settings import Settings
 CHANGES_WITH = {"superseded_lines": "order_lines", "loads": "order_lines"}
 """Tables that are no assets of their own, and the asset in whose transaction they change."""
 
+WORK_ON_LINES = "5"
+"""How many times the work of others a mart is that reads the order lines themselves, and not what they add up to."""
 
 FRESHNESS = dg.FreshnessPolicy.time_window(
     fail_window=timedelta(hours=Settings().stale_fail_hours), warn_window=timedelta(hours=Settings().stale_warn_hours)
@@ -42,6 +45,7 @@ def mart_asset(mart: Mart) -> dg.AssetsDefinition:
         owners=OWNERS,
         automation_condition=WHEN_LINES_CHANGED,
         freshness_policy=FRESHNESS,
+        op_tags={WORK_TAG: WORK_ON_LINES} if "order_lines" in mart.reads else {},
         pool=POOL,
     )
     def asset(retail: Retail, config: RefreshConfig) -> dg.MaterializeResult:

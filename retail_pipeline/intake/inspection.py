@@ -3,8 +3,8 @@
 import codecs
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from retail_pipeline.errors import BadFile
@@ -23,15 +23,19 @@ UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a file's bytes say before anything is parsed; `encoding` is None where they are no text as they are."""
+    """What a file's bytes say before anything is parsed.
+
+    `encoding` is that of the text in it, packed or not, or its format where that is no text, as `encoding_of` tells it.
+    """
 
     sha256: str
     file_bytes: int
     encoding: str | None
+    """None where an Inspector saw packed or binary content: it can't look inside."""
 
 
 class Inspector:
-    """Looks at a file chunk by chunk, so that whoever copies or receives it need not read it twice."""
+    """Looks at a file chunk by chunk, all of which need not fit into memory."""
 
     def __init__(self, file_name: str, encodings: Iterable[str]):
         self._text = _TextInspector(file_name, encodings)
@@ -132,19 +136,14 @@ def _line_breaks(chunk: bytes, end: int | None = None) -> int:
     return chunk.count(b"\n", 0, end) or chunk.count(b"\r", 0, end)
 
 
-def chunks_of(path: Path) -> Iterator[bytes]:
-    """The file's bytes in chunks of bounded size."""
+def inspect(path: Path, encodings: Sequence[str]) -> Inspection:
+    """A look at the whole file. Raises BadFile where what is in it is text in none of the encodings."""
+    inspector = Inspector(path.name, encodings)
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-
-
-def inspect(path: Path, encodings: Iterable[str]) -> Inspection:
-    """A look at the whole file as it is. Raises BadFile where it is text in none of the encodings."""
-    inspector = Inspector(path.name, encodings)
-    for chunk in chunks_of(path):
-        inspector.feed(chunk)
-    return inspector.finish()
+            inspector.feed(chunk)
+    found = inspector.finish()
+    return replace(found, encoding=found.encoding or encoding_of(path, encodings))
 
 
 def encoding_of(path: Path, encodings: Iterable[str], *, of_start: bool = False) -> str:

@@ -7,13 +7,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from retail_pipeline.errors import BadInput
-from retail_pipeline.intake.inspection import Inspection, Inspector, chunks_of, encoding_of, load_id_of, safe_file_name
+from retail_pipeline.intake.inspection import Inspection, encoding_of, inspect, load_id_of, safe_file_name
 from retail_pipeline.intake.lookups import files_beside
 from retail_pipeline.intake.reader import verify
 from retail_pipeline.sources import SourceProfile
@@ -66,15 +66,11 @@ def arriving(warehouse: Warehouse) -> Iterator[Path]:
 
 def land_arrived(warehouse: Warehouse, file: Path, profile: SourceProfile) -> Landing:
     """As `land`, for a file that has arrived in a folder of `arriving`: it is moved, not copied."""
-    inspector = Inspector(file.name, profile.encodings)
-    for chunk in chunks_of(file):
-        inspector.feed(chunk)
-    inspection = inspector.finish()
+    inspection = inspect(file, profile.encodings)
     with file.open("rb") as arrived:
         os.fsync(arrived.fileno())
-    encoding = inspection.encoding or encoding_of(file, profile.encodings)
-    verify(file, profile, encoding)
-    return _enter(warehouse, file.parent, file.name, replace(inspection, encoding=encoding), profile)
+    verify(file, profile, inspection.encoding)
+    return _enter(warehouse, file.parent, file.name, inspection, profile)
 
 
 def landed_file(warehouse: Warehouse, load_id: str, file_name: str) -> Path:

@@ -11,7 +11,7 @@ import dagster as dg
 from dagster._core.definitions.job_base import InMemoryJob
 from dagster._core.execution.execute_in_process import core_execute_in_process
 
-from retail_pipeline.defs.executor import AT_A_TIME, executor_of, steps_behind, threaded_executor
+from retail_pipeline.defs.executor import AT_A_TIME, WORK_TAG, executor_of, threaded_executor, work_ahead
 from retail_pipeline.settings import Settings
 
 SECONDS = 20
@@ -20,10 +20,10 @@ SECONDS = 20
 Work = Callable[[dg.AssetExecutionContext], None]
 
 
-def asset(name: str, work: Work, *deps: str, resource: bool = False) -> dg.AssetsDefinition:
+def asset(name: str, work: Work, *deps: str, resource: bool = False, times: int = 1) -> dg.AssetsDefinition:
     needed = {"retail"} if resource else set()
 
-    @dg.asset(name=name, deps=deps, required_resource_keys=needed)
+    @dg.asset(name=name, deps=deps, required_resource_keys=needed, op_tags={WORK_TAG: str(times)})
     def made(context: dg.AssetExecutionContext) -> None:
         work(context)
 
@@ -51,9 +51,11 @@ def test_steps_that_do_not_wait_for_each_other_run_at_the_same_time():
     assert run(*(asset(f"a{number}", lambda _: together.wait(SECONDS)) for number in range(AT_A_TIME))).success
 
 
-def test_steps_that_most_others_wait_for_one_after_the_other_come_first():
-    behind = steps_behind({"a": [], "b": [], "c": ["b"], "d": ["c"], "e": ["a", "d"], "f": ["a"], "g": ["a"]})
-    assert behind == {"a": 1, "b": 3, "c": 2, "d": 1, "e": 0, "f": 0, "g": 0}
+def test_steps_from_which_on_most_work_is_to_be_done_come_first():
+    before = {"a": [], "b": [], "c": ["b"], "d": ["c"], "e": ["a", "d"], "f": ["a"], "g": ["a"]}
+    alike = dict.fromkeys(before, 1)
+    assert work_ahead(before, alike) == {"a": 2, "b": 4, "c": 3, "d": 2, "e": 1, "f": 1, "g": 1}
+    assert work_ahead(before, alike | {"a": 2, "g": 5}) == {"a": 7, "b": 4, "c": 3, "d": 2, "e": 1, "f": 1, "g": 5}
     done, first = [], threading.Barrier(AT_A_TIME)
 
     def work(context: dg.AssetExecutionContext) -> None:
@@ -61,8 +63,8 @@ def test_steps_that_most_others_wait_for_one_after_the_other_come_first():
         if name in ("x", "y"):  # no other step begins until both have
             first.wait(SECONDS)
 
-    steps = ("a",), ("b",), ("x",), ("y",), ("behind_x", "x"), ("behind_y", "y")
-    assert run(*(asset(name, work, *deps) for name, *deps in steps)).success
+    steps = asset("a", work), asset("b", work), asset("x", work), asset("y", work, times=5), asset("z", work, "x")
+    assert run(*steps).success
     assert sorted(done[:AT_A_TIME]) == ["x", "y"]
 
 

@@ -30,7 +30,7 @@ TRIAL_SECONDS = 60
 HALF_A_SECOND = timedelta(milliseconds=500)
 
 CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
-LONGEST_CELL = 32
+LONGEST_ADDRESS = 32
 """Bytes that an address takes at most: so many of a piece are looked at again with the next."""
 
 
@@ -184,7 +184,7 @@ def _check_sheet(name: str, sheet: Any) -> None:
             # Rows come in their order in a sound file; in another, each piece is looked at by its ends.
             rows = [int(number) for _, number in (cells if len(cells) < 64 else (cells[0], cells[-1]))]
             first, last = min(first, *rows), max(last, *rows)
-        kept = piece[-LONGEST_CELL:]
+        kept = piece[-LONGEST_ADDRESS:]
     if not columns:
         return
     places = [_column_number(letters) for letters in columns]
