@@ -28,7 +28,7 @@ class Engine(Protocol):
     def way(self) -> str:
         """How rows are loaded, for people who wonder why it is slow."""
 
-    def revert(self, load_id: str) -> None:
+    def revert(self, load_id: str, sources: SourceCatalogue) -> None:
         """Takes a load back out. Raises BadInput where it isn't in the tables."""
 
     def refresh(self, mart: Mart, *, full: bool = False) -> refresh.Refresh:
@@ -67,8 +67,8 @@ class DatabaseEngine:
         with self._warehouse.reading() as connection:
             return bulk.way(connection)
 
-    def revert(self, load_id: str) -> None:
-        loading.revert(self._warehouse, load_id)
+    def revert(self, load_id: str, sources: SourceCatalogue) -> None:
+        loading.revert(self._warehouse, load_id, [source.name for source in sources if source.overlap == "append"])
 
     def refresh(self, mart: Mart, *, full: bool = False) -> refresh.Refresh:
         if not self._all_lines_are_here and (elsewhere := self._without_lines()):

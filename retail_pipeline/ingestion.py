@@ -95,7 +95,7 @@ def revert_load(load_id: str) -> int:
 
     with _opened() as warehouse:
         with warehouse.alone():
-            engine_of(warehouse).revert(load_id)
+            engine_of(warehouse).revert(load_id, SourceCatalogue(warehouse.settings.sources_folder))
         click.echo(f"{load_id} is taken back out.")
         return _refresh_marts(warehouse)
 

@@ -90,7 +90,8 @@ def executor_of(settings: Settings) -> dg.ExecutorDefinition:
 def _events_of_run(job_context: PlanExecutionContext, execution_plan: ExecutionPlan) -> Iterator[dg.DagsterEvent]:
     with ExitStack() as held:
         yield _capture_output(job_context, execution_plan, held)
-        work = {step.key: int(step.tags.get(WORK_TAG, 1)) for step in execution_plan.get_steps_to_execute_in_topo_order()}
+        steps = execution_plan.get_steps_to_execute_in_topo_order()
+        work = {step.key: int(step.tags.get(WORK_TAG, 1)) for step in steps}
         ahead = work_ahead(execution_plan.get_executable_step_deps(), work)
         limits = held.enter_context(InstanceConcurrencyContext(job_context.instance, job_context.dagster_run))
         active = held.enter_context(

@@ -34,6 +34,7 @@ class Retail(dg.ConfigurableResource):
         if context.instance is not None and context.run is not None:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: processes.this_one()})
         with self.warehouse, self.warehouse.alone(), logs.about(run_id=context.run and context.run.run_id):
+            self.warehouse.when_silent(tester.end)  # who waits for that process waits for the server too
             indexing.complete(self.warehouse)
             yield self
 

@@ -29,7 +29,7 @@ class SparkEngine:
     def way(self) -> str:
         return "Spark"
 
-    def revert(self, load_id: str) -> None:
+    def revert(self, load_id: str, sources: SourceCatalogue) -> None:
         loading.revert(self._tables, load_id)
 
     def refresh(self, mart: Mart, *, full: bool = False) -> Refresh:

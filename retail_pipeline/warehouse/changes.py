@@ -40,8 +40,10 @@ class Change:
         ).one()
         can_be_followed = shown_version is not None and shown_version >= bulk_version
         connection.execute(sa.insert(changed_loads).values(version=self.version, load_id=load_id))
-        rows = connection.scalar(sa.select(loads.c.rows_read).where(loads.c.load_id == load_id)) or 0
-        self.is_noted = can_be_followed and not self._is_bulk(rows)
+        kept = loads.c.rows_loaded + loads.c.rows_superseded
+        figures = sa.select(sa.func.coalesce(loads.c.rows_read, 0), kept).where(loads.c.load_id == load_id)
+        rows, lines = connection.execute(figures).one()
+        self.is_noted = can_be_followed and not self._is_bulk(rows) and not (lines and self._is_elsewhere())
         if self.is_noted and rows:
             self._note_own_rows()
 
@@ -91,6 +93,12 @@ class Change:
             same = sa.and_(*(changed_invoices.c[column] == lines.c[column] for column in INVOICE))
             found = found.join_from(changed_invoices, lines, same).where(changed_invoices.c.version == self.version)
         self.connection.execute(sa.insert(lines_before).from_select(["version", *LINES, "first_superseded_by"], found))
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the database has none of the load's lines, which the marts may show: another engine loaded them."""
+        tables = (order_lines, superseded_lines)
+        own = (sa.select(lines.c.line_no).where(lines.c.load_id == self.load_id).limit(1) for lines in tables)
+        return all(self.connection.scalar(query) is None for query in own)
 
     def _is_bulk(self, rows: int) -> bool:
         if rows <= NOTED_LINES:

@@ -1,11 +1,12 @@
 """How the warehouse is reached: engines, transactions, and the lock that lets one writer in at a time."""
 
 import fcntl
+import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import tls  # noqa: F401 - for every connection that is opened
 from retail_pipeline.warehouse.exact import exact_ratio
 from retail_pipeline.warehouse.failures import FINISH, told
-from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, cut, is_held, named_lock
+from retail_pipeline.warehouse.locks import SILENT_SECONDS, Presence, is_held, named_lock
 from retail_pipeline.warehouse.retrying import retried
 
 KEPT_OPEN = 20
@@ -56,7 +57,8 @@ class Warehouse:
     def __init__(self, settings: Settings):
         self.settings = settings
         self._run: _Run | None = None
-        self._opened: WeakSet[Any] = WeakSet()  # connections, as the driver has them
+        self._opened = _Opened()
+        self._given_up = [self._opened.cut]
         self._is_interrupted = False
         self._writer = threading.Lock()  # for SQLite, whose own lock is taken by chance and not in turn
 
@@ -104,6 +106,10 @@ class Warehouse:
         def note(opened: Any, *_: Any) -> None:
             all_opened.add(opened)
 
+    def when_silent(self, give_up: Callable[[], None]) -> None:
+        """Has something done where the server hasn't answered for long, beside breaking off our connections."""
+        self._given_up.append(give_up)
+
     def dispose(self) -> None:
         """Closes the connections that nobody uses; the next use opens new ones."""
         self.engine.dispose()
@@ -117,8 +123,7 @@ class Warehouse:
     def interrupt(self) -> None:
         """Breaks off what other threads are doing with the database, and refuses what they begin after that."""
         self._is_interrupted = True
-        for connection in list(self._opened):
-            connection.interrupt() if self.is_sqlite else cut(connection)
+        self._opened.cut()
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
@@ -177,12 +182,11 @@ class Warehouse:
 
     @cached_property
     def _presence(self) -> Presence:
-        return Presence(_presence_engine(self.url), self._opened)
+        return Presence(_presence_engine(self.url), self._given_up)
 
     @contextmanager
     def _connect(self) -> Iterator[sa.Connection]:
-        if self._is_interrupted:
-            raise Failure(f"the run was interrupted. {FINISH}")
+        self._refuse_interrupted()
         try:
             connection = self.engine.connect()
         except sa.exc.DBAPIError as error:
@@ -192,7 +196,12 @@ class Warehouse:
             kind = Unreachable if failure else Unusable
             raise kind(f"the database at {shown} can't be reached: {error.orig}") from error
         with connection:
+            self._refuse_interrupted()  # who interrupted while it was being opened, didn't see it
             yield connection
+
+    def _refuse_interrupted(self) -> None:
+        if self._is_interrupted:
+            raise Failure(f"the run was interrupted. {FINISH}")
 
     @contextmanager
     def _named_lock(self, connection: sa.Connection, lock: str) -> Iterator[None]:
@@ -202,6 +211,29 @@ class Warehouse:
     def _lock_name(self, lock: str) -> str:
         name = f"retail:{self.url.database}:{lock}"
         return name if len(name) <= LONGEST_LOCK_NAME else f"retail:{sha256(name.encode()).hexdigest()[:40]}"
+
+
+class _Opened:
+    """The connections of a process to a server or a file, as their driver has them, as long as somebody else does."""
+
+    def __init__(self) -> None:
+        self._connections: WeakSet[Any] = WeakSet()
+        self._guard = threading.Lock()
+
+    def add(self, connection: Any) -> None:
+        with self._guard:
+            self._connections.add(connection)
+
+    def cut(self) -> None:
+        """Ends what other threads wait for on them; closing them would wait for those threads."""
+        with self._guard:
+            connections = list(self._connections)
+        for connection in connections:
+            if isinstance(connection, sqlite3.Connection):
+                connection.interrupt()
+                continue
+            with suppress(OSError, AttributeError):
+                connection._sock.shutdown(socket.SHUT_RDWR)
 
 
 class _Run:

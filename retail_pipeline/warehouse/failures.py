@@ -15,6 +15,9 @@ LOCKED = {1020, 1205, 1213}
 IN_THE_MAKING = {1412, 1684}
 """MySQL and MariaDB: a table that is looked at is being made or changed this moment."""
 
+NO_SUCH_INDEX = 1176
+"""MySQL and MariaDB: a large first load builds the indexes when its lines are in."""
+
 FULL = {1021, 1026, 1114}
 """MySQL and MariaDB: no room on the disk; InnoDB says that the table is full."""
 
@@ -50,6 +53,8 @@ def told(error: BaseException) -> Failure | None:
         return Unreachable(f"the connection to the database was lost: {error.orig}. {FINISH}")
     if _is_locked(error):
         return Failure(f"somebody else keeps the tables locked: {error.orig}. {FINISH}")
+    if _code(error) == NO_SUCH_INDEX:
+        return Failure(f"order_lines is being loaded for the first time: {error.orig}. {FINISH}")
     return None
 
 
@@ -60,15 +65,19 @@ def is_in_the_making(error: BaseException) -> bool:
 
 def is_about_the_connection(text: str) -> bool:
     """Whether an error of which only the text is left tells of a lost connection or a lock."""
-    return any(f"pymysql.err.{kind}) ({code}," in text for kind in _KINDS for code in LOST | LOCKED)
+    return BROKEN_OFF in text or any(
+        f"pymysql.err.{kind}) ({code}," in text for kind in _KINDS for code in LOST | LOCKED
+    )
 
+
+BROKEN_OFF = "Packet sequence number wrong"
+"""What PyMySQL says, without a number, of an answer that broke off in the middle."""
 
 _KINDS = ("OperationalError", "InternalError", "InterfaceError")
 
 
 def _is_lost(error: sa.exc.DBAPIError) -> bool:
-    # What PyMySQL says of an answer that broke off in the middle has no number.
-    return error.connection_invalidated or _code(error) in LOST or "Packet sequence number wrong" in str(error.orig)
+    return error.connection_invalidated or _code(error) in LOST or BROKEN_OFF in str(error.orig)
 
 
 def _is_locked(error: sa.exc.DBAPIError) -> bool:

@@ -28,7 +28,8 @@ SORT_BYTES = 64 << 20
 def built_at_once(warehouse: Warehouse, load_ids: Sequence[str]) -> Iterator[None]:
     """Builds indexes after these loads instead of along with them, where they are the first and large.
 
-    Nobody reads by them before there are any lines. Killed in between, the next run completes them.
+    Until then whoever reads by them on MySQL or MariaDB is told to ask again. Killed in between, the next run completes
+    them.
     """
     if _first_and_large(warehouse, load_ids):
         _set_aside(warehouse)

@@ -160,7 +160,7 @@ def enter_to_be_loaded(connection: sa.Connection, load_id: str, source: str, enc
     connection.execute(
         sa.update(loads)
         .where(loads.c.load_id == load_id)
-        .values(status="landed", source=source, encoding=encoding, requested_at=now())
+        .values(status="landed", source=source, encoding=encoding, run_id=None, requested_at=now())
     )
 
 

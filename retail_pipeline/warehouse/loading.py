@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -98,6 +98,8 @@ def load(
                 overlap.drop_repeats(connection, load_id)
             if profile.overlap == "replace":
                 overlap.contest_what_others_carry(connection, load_id)
+            else:
+                overlap.release(connection, profile.name)
             overlap.settle(connection)
             way = bulk.way(connection)
     except BadFile as error:
@@ -112,21 +114,38 @@ def load(
     log.info("%s: %s of %s rows loaded", load_id, entry["rows_loaded"], entry["rows_read"], extra=facts)
 
 
-@retried
-def revert(warehouse: Warehouse, load_id: str) -> None:
+def revert(warehouse: Warehouse, load_id: str, appending: Collection[str] = ()) -> None:
     """Takes a load back out, in one transaction: lines that it superseded count again, its own are in no table.
 
-    The file is kept, and may be ingested again. Raises BadInput where the load isn't in the tables.
+    `appending` are the sources whose exports add to each other. The file is kept, and may be ingested again. Raises
+    BadInput where the load isn't in the tables.
     """
+    rows = _rows_to_take_back(warehouse, load_id)
+    _take_back(warehouse, load_id, appending)
+    log.info("%s is taken back out", load_id, extra={"load_id": load_id, "rows_read": rows})
+
+
+@retried
+def _rows_to_take_back(warehouse: Warehouse, load_id: str) -> int:
+    with warehouse.reading() as connection:
+        entry = ledger.entry(connection, load_id)
+    if entry["status"] != "loaded":
+        raise BadInput(f"{load_id} isn't in the tables: it is {entry['status']}")
+    return entry["rows_read"]
+
+
+@retried
+def _take_back(warehouse: Warehouse, load_id: str, appending: Collection[str]) -> None:
     with warehouse.writing() as connection:
         entry = ledger.entry(connection, load_id)
-        if entry["status"] != "loaded":
-            raise BadInput(f"{load_id} isn't in the tables: it is {entry['status']}")
+        if entry["status"] == "reverted":  # by the attempt before, of which no answer came
+            return
         change = _take_out(connection, load_id)
         change.note(entry["rows_read"])
+        for source in appending:
+            overlap.release(connection, source)
         overlap.settle(connection)
         ledger.enter_reverted(connection, load_id)
-    log.info("%s is taken back out", load_id, extra={"load_id": load_id, "rows_read": entry["rows_read"]})
 
 
 def _take_out(connection: sa.Connection, load_id: str) -> Change:

@@ -8,12 +8,10 @@ waits for a lock ends the connection that holds it once that shows no sign of li
 """
 
 import logging
-import socket
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -87,21 +85,15 @@ def _let_go(connection: sa.Connection, *names: str) -> None:
         connection.invalidate()
 
 
-def cut(connection: Any) -> None:
-    """Ends what another thread waits for on a connection, as the driver has it; closing would wait for that thread."""
-    with suppress(OSError, AttributeError):
-        connection._sock.shutdown(socket.SHUT_RDWR)
-
-
 class Presence:
     """The signs of life of this process, on a connection of their own."""
 
-    def __init__(self, engine: sa.Engine, others: Collection[Any]):
+    def __init__(self, engine: sa.Engine, give_up: Iterable[Callable[[], None]]):
         """Takes an engine that opens a connection for each use, and doesn't wait long for an answer.
 
-        `others` are the process's other connections to the same server, as the driver has them.
+        `give_up` is what ends the waiting for a server that doesn't answer any more.
         """
-        self._engine, self._others = engine, others
+        self._engine, self._give_up = engine, give_up
         self._guard = threading.Lock()
         self._needed: list[int] = []  # a server that was restarted gives numbers again
         self._shown: set[int] = set()  # these, and those that were needed since the last beat
@@ -184,8 +176,8 @@ class Presence:
         """Ends the waiting for a server that doesn't answer any more; by itself it would last for hours."""
         self._heard_at = time.monotonic()
         _log.warning("the database hasn't answered for %d s: its connections are given up", SILENT_SECONDS)
-        for connection in list(self._others):
-            cut(connection)
+        for give_up in self._give_up:
+            give_up()
 
 
 class _Watch:

@@ -3,6 +3,8 @@
 For every invoice that a load touches, the latest load that carries it is looked up among the lines that count and
 those that were superseded; then lines move so that the winner's count and all others name it. Because this doesn't ask
 how things came to be as they are, the tables are a function of the set of loads and their landing order.
+
+A source whose exports cut invoices in two says so (`overlap: append`): then the lines of all loads count.
 """
 
 import sqlalchemy as sa
@@ -60,12 +62,9 @@ def contest_what_it_shares(connection: sa.Connection, load_id: str) -> None:
 
 def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
     """Marks the invoices of a load that other loads carry as well; call it after the load's rows are inserted."""
-    this = loads.alias()
-    rivals = sa.select(loads.c.load_id).join(this, this.c.source == loads.c.source)
-    if (
-        connection.scalar(rivals.where(this.c.load_id == load_id, loads.c.load_id != load_id, loads.c.rows_read > 0))
-        is None
-    ):
+    # Of whatever source: lines still bear the one by which they were loaded when their load is to be read by another.
+    others = sa.select(loads.c.load_id).where(loads.c.load_id != load_id, loads.c.rows_read > 0)
+    if connection.scalar(others.limit(1)) is None:
         return
     mine = (
         sa.select(order_lines.c.source, order_lines.c.invoice_no)
@@ -84,10 +83,17 @@ def contest_what_others_carry(connection: sa.Connection, load_id: str) -> None:
         return query.exists()
 
     marked = sa.exists().where(contested.c.source == mine.c.source, contested.c.invoice_no == mine.c.invoice_no)
-    others = sa.select(mine.c.source, mine.c.invoice_no).where(
+    shared = sa.select(mine.c.source, mine.c.invoice_no).where(
         sa.or_(in_another_load(order_lines), in_another_load(superseded_lines)), sa.not_(marked)
     )
-    connection.execute(sa.insert(contested).from_select(["source", "invoice_no"], others))
+    connection.execute(sa.insert(contested).from_select(["source", "invoice_no"], shared))
+
+
+def release(connection: sa.Connection, source: str) -> None:
+    """Lets all lines of a source's contested invoices count: its exports add to each other, or do so from now on."""
+    superseded = (*_same_invoice(superseded_lines), *_replaced(superseded_lines), contested.c.source == source)
+    _restore(connection, sa.and_(*superseded))
+    connection.execute(sa.delete(contested).where(contested.c.source == source))
 
 
 def settle(connection: sa.Connection) -> None:
@@ -99,7 +105,8 @@ def settle(connection: sa.Connection) -> None:
     latest = sa.select(sa.func.max(carriers.c.landing_no)).where(*_same_invoice(carriers)).scalar_subquery()
     connection.execute(sa.update(contested).values(winner_no=latest))
     _supersede_losers(connection)
-    _restore_winners(connection)
+    won = (*_same_invoice(superseded_lines), *_replaced(superseded_lines), superseded_lines.c.load_id == WINNER)
+    _restore(connection, sa.and_(*won))
     _name_winners(connection)
     for scratch in (contested, carriers):
         connection.execute(sa.delete(scratch))
@@ -152,14 +159,14 @@ def _supersede_losers(connection: sa.Connection) -> None:
     _delete(connection, order_lines, lost)
 
 
-def _restore_winners(connection: sa.Connection) -> None:
-    won = sa.and_(*_same_invoice(superseded_lines), *_replaced(superseded_lines), superseded_lines.c.load_id == WINNER)
+def _restore(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    """Lets superseded lines of contested invoices count again."""
     lines = sa.select(*(superseded_lines.c[column] for column in LINE_COLUMNS)).join_from(
-        contested, superseded_lines, won
+        contested, superseded_lines, which
     )
     connection.execute(sa.insert(order_lines).from_select(LINE_COLUMNS, lines))
-    _enter_moves(connection, superseded_lines, won, sign=-1)
-    _delete(connection, superseded_lines, won)
+    _enter_moves(connection, superseded_lines, which, sign=-1)
+    _delete(connection, superseded_lines, which)
 
 
 def _name_winners(connection: sa.Connection) -> None:

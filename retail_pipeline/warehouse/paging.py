@@ -35,7 +35,7 @@ class LineFilter:
 
     @property
     def index(self) -> str:
-        """The index that finds them in that order, or finds few of them.
+        """The index by which MySQL and MariaDB find them in that order, or find few of them.
 
         Left alone, MySQL walks through all lines in order to spare itself the sorting of a customer's few.
         """
@@ -104,12 +104,10 @@ def lines(connection: sa.Connection, wanted: LineFilter) -> sa.Select:
 
 
 def in_order(connection: sa.Connection, wanted: LineFilter) -> sa.Select:
-    """A query for all lines that are wanted, in the order of their key, by the index that serves it."""
+    """A query for all lines that are wanted, in the order of their key."""
     query = lines(connection, wanted).order_by(*(order_lines.c[name] for name in wanted.key))
     for dialect in ("mysql", "mariadb"):
         query = query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", dialect)
-    if wanted.index != "PRIMARY":
-        query = query.with_hint(order_lines, f"INDEXED BY {wanted.index}", "sqlite")
     return query
 
 

@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
+from tenacity.stop import stop_base
 
 from retail_pipeline.warehouse.failures import may_pass, told
 
@@ -31,7 +32,7 @@ T = TypeVar("T")
 def retried(work: Callable[Concatenate["Warehouse", P], T]) -> Callable[Concatenate["Warehouse", P], T]:
     """Marks a function of a warehouse as work that may be done again; called by other such work, it is a part of that.
 
-    What doesn't pass within RETAIL_RETRY_SECONDS is raised as a Failure that says what to do.
+    What doesn't pass within RETAIL_RETRY_SECONDS of the first failure is raised as a Failure that says what to do.
     """
 
     @wraps(work)
@@ -41,7 +42,7 @@ def retried(work: Callable[Concatenate["Warehouse", P], T]) -> Callable[Concaten
         attempts = Retrying(
             retry=retry_if_exception(may_pass),
             wait=wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE_SECONDS),  # random: two don't meet again
-            stop=stop_after_delay(warehouse.settings.retry_seconds),
+            stop=_FailingFor(warehouse.settings.retry_seconds),
             before_sleep=_tell,
             reraise=True,
         )
@@ -56,6 +57,21 @@ def retried(work: Callable[Concatenate["Warehouse", P], T]) -> Callable[Concaten
             _trying.reset(outermost)
 
     return patiently
+
+
+class _FailingFor(stop_base):
+    """Stops so many seconds after the first failure, however long the work had taken until then."""
+
+    def __init__(self, seconds: float):
+        self._seconds = seconds
+        self._since: float | None = None
+
+    def __call__(self, state: RetryCallState) -> bool:
+        failed_at = state.outcome_timestamp
+        assert failed_at is not None
+        if self._since is None:
+            self._since = failed_at
+        return failed_at - self._since >= self._seconds
 
 
 def _tell(state: RetryCallState) -> None:

@@ -12,12 +12,13 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 
-from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.loading import revert
+from retail_pipeline.warehouse import Warehouse, indexing
+from retail_pipeline.warehouse.landing import land
+from retail_pipeline.warehouse.loading import load, revert
 from retail_pipeline.warehouse.paging import COLUMNS, LineFilter, in_order
 from retail_pipeline.warehouse.streaming import batches
 from retail_pipeline.warehouse.tables import order_lines
-from retail_pipeline_tests.exports import ingest, order_line, rows
+from retail_pipeline_tests.exports import ONLINE_RETAIL, ingest, order_line, rows
 from retail_pipeline_tests.properties import on_a_database
 
 pytestmark = pytest.mark.database
@@ -177,6 +178,19 @@ def test_text_that_a_spreadsheet_would_run_is_guarded_in_csv_and_numbers_are_not
     assert row["quantity"] == "-1.000"
     (item,) = client.get("/transactions?invoice_no=C9").json()["items"]
     assert item["description"] == NASTY
+
+
+@pytest.mark.parametrize("database_url", [pytest.param("mysql", marks=pytest.mark.mysql)], indirect=True)
+def test_while_a_first_load_has_no_indexes_yet_pages_are_to_be_asked_for_again(
+    client, warehouse, export, database_url, monkeypatch
+):
+    monkeypatch.setattr(indexing, "MUCH_BYTES", 1)
+    load_id = land(warehouse, export("first.csv", order_line()), ONLINE_RETAIL).load_id
+    with indexing.built_at_once(warehouse, [load_id]):
+        load(warehouse, load_id, ONLINE_RETAIL)
+        answer = client.get("/transactions")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert client.get("/transactions").status_code == 200
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "parquet", "arrow"])

@@ -1,16 +1,18 @@
 """What always holds of loads, on every database."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadFile
+from retail_pipeline.errors import BadFile, BadInput, Unreachable
 from retail_pipeline.warehouse import Warehouse, bulk, ledger
-from retail_pipeline.warehouse.landing import land, landed_file
-from retail_pipeline.warehouse.loading import load
+from retail_pipeline.warehouse.landing import land, landed_file, read_anew
+from retail_pipeline.warehouse.loading import load, revert
 from retail_pipeline.warehouse.tables import (
     contested_invoices,
     order_lines,
@@ -139,6 +141,66 @@ def test_a_source_that_cuts_invoices_in_two_keeps_both_halves(warehouse, export)
     ingest(warehouse, export("2.csv", order_line("1", "B")), cut)
     assert rows(warehouse, order_lines, "product_code") == [("A",), ("B",)]
     assert_everything_is_accounted_for(warehouse)
+
+
+def test_a_source_that_turns_out_to_cut_invoices_in_two_gets_its_other_halves_back(warehouse, export):
+    first = ingest(warehouse, export("1.csv", order_line("1", "A"), order_line("2", "A")))
+    second = ingest(warehouse, export("2.csv", order_line("1", "B")))
+    other_shop = ONLINE_RETAIL.model_copy(update={"name": "other_shop"})
+    ingest(warehouse, export("3.csv", order_line("1", "X")), other_shop)
+    last = ingest(warehouse, export("4.csv", order_line("1", "Y")), other_shop)
+    cut = ONLINE_RETAIL.model_copy(update={"overlap": "append"})
+    load(warehouse, second, cut)
+    assert rows(warehouse, order_lines, "load_id", "product_code") == sorted(
+        [(first, "A"), (first, "A"), (second, "B"), (last, "Y")]
+    )
+    third = ingest(warehouse, export("5.csv", order_line("1", "C")), cut)
+    counted = rows(warehouse, order_lines)
+    for load_id in (first, second, third):
+        load(warehouse, load_id, cut)
+        assert rows(warehouse, order_lines) == counted
+    assert_everything_is_accounted_for(warehouse)
+
+
+def test_a_half_of_an_invoice_that_is_taken_back_leaves_the_others(warehouse, export):
+    first = ingest(warehouse, export("1.csv", order_line("1", "A")))
+    second = ingest(warehouse, export("2.csv", order_line("1", "B")))
+    cut = ONLINE_RETAIL.model_copy(update={"overlap": "append"})
+    third = ingest(warehouse, export("3.csv", order_line("1", "C")), cut)
+    revert(warehouse, first, appending=[cut.name])
+    assert rows(warehouse, order_lines, "load_id") == [(second,), (third,)]
+    assert_everything_is_accounted_for(warehouse)
+
+
+def test_lines_that_are_to_be_read_by_another_profile_are_replaced_until_they_are(warehouse, export):
+    first = ingest(warehouse, export("1.csv", order_line("1", "A")))
+    other_shop = ONLINE_RETAIL.model_copy(update={"name": "other_shop"})
+    read_anew(warehouse, first, other_shop)  # whoever asked for it is killed before its run begins
+    second = ingest(warehouse, export("2.csv", order_line("1", "B")))
+    assert rows(warehouse, order_lines, "load_id", "source") == [(second, "online_retail")]
+    load(warehouse, first, other_shop)
+    assert rows(warehouse, order_lines, "load_id", "source") == [(first, "other_shop"), (second, "online_retail")]
+    assert_everything_is_accounted_for(warehouse)
+
+
+def test_a_load_is_taken_back_once_also_where_the_answer_to_the_commit_is_lost(warehouse, export, monkeypatch):
+    load_id = ingest(warehouse, export("1.csv", order_line("1")))
+    commits, writing = [], Warehouse.writing
+
+    @contextmanager
+    def loses_an_answer(self: Warehouse, lock: str = "tables") -> Iterator[sa.Connection]:
+        with writing(self, lock) as connection:
+            yield connection
+        commits.append(lock)
+        if len(commits) == 1:
+            raise Unreachable("the connection was lost")
+
+    monkeypatch.setattr(Warehouse, "writing", loses_an_answer)
+    revert(warehouse, load_id)
+    assert len(commits) == 2
+    assert entry(warehouse, load_id)["status"] == "reverted"
+    with pytest.raises(BadInput, match="it is reverted"):
+        revert(warehouse, load_id)
 
 
 def test_exact_repeats_inside_a_file_are_kept_and_counted(warehouse, export):

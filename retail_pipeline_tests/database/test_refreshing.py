@@ -263,6 +263,21 @@ def test_what_no_mart_will_follow_is_not_noted(warehouse, export):
     assert_as_if_made_anew(warehouse)
 
 
+def test_lines_that_another_engine_loaded_are_not_counted_twice_when_the_database_loads_them(warehouse, export):
+    first = ingest(warehouse, export("1.csv", order_line("1"), order_line("2")))
+    second = ingest(warehouse, export("2.csv", order_line("3")))
+    refresh_all(warehouse)
+    figures = shown(warehouse)
+    with warehouse.writing() as connection:  # as Spark leaves it: its lines are in files
+        for table in LINE_TABLES:
+            connection.execute(sa.delete(table))
+    for load_id in (first, second):
+        load(warehouse, load_id, ONLINE_RETAIL)
+    refresh_all(warehouse)
+    assert shown(warehouse) == figures
+    assert_as_if_made_anew(warehouse)
+
+
 def test_a_mart_that_lags_behind_others_follows_all_that_it_missed(warehouse, export):
     ingest(warehouse, export("1.csv", order_line("1"), order_line("2")))
     refresh_all(warehouse)

@@ -7,20 +7,25 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from retail_pipeline.defs.resources import Retail
+from retail_pipeline.errors import Unreachable
 from retail_pipeline.quality import tester
 from retail_pipeline.quality.catalogue import Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
+from retail_pipeline_tests.faults.catalogue import IMPATIENT, impatient, wait_until
+from retail_pipeline_tests.faults.proxy import Proxy
 from retail_pipeline_tests.servers import a_statement_waits_for_a_table
 
 pytestmark = [pytest.mark.database, pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")]
@@ -124,6 +129,39 @@ def test_a_test_whose_process_is_ended_has_found_nothing_and_is_made_again_by_th
     failed, passed = as_a_command(partial(what_becomes_of_a_test_whose_process_is_ended, end), warehouse.settings)
     assert failed == ["Unreachable: the process that tests the tables has ended"]
     assert passed
+
+
+def what_becomes_of_a_test_whose_server_falls_silent(settings: Settings) -> str:
+    run = Retail().yield_for_execution(dg.build_init_resource_context())
+    with impatient(), tester.beside(settings), run as retail:
+        try:
+            evaluate(retail.warehouse, suite_of("loads"))
+        except Unreachable as error:
+            return str(error)
+    return "it was answered"
+
+
+@on_a_server
+def test_a_test_whose_server_falls_silent_is_given_up(warehouse, monkeypatch):
+    proxy = Proxy(warehouse.url.port)
+    through = warehouse.url.set(port=proxy.port).render_as_string(hide_password=False)
+    monkeypatch.setenv("RETAIL_DATABASE_URL", through)
+
+    def silence() -> None:
+        with warehouse.reading() as connection:
+            wait_until(lambda: a_statement_waits_for_a_table(connection))
+        proxy.fall_silent()
+        time.sleep(2 * IMPATIENT["SILENT_SECONDS"])
+        proxy.speak()
+
+    with warehouse.engine.connect() as other, ThreadPoolExecutor(1) as thread:
+        other.exec_driver_sql("LOCK TABLES loads WRITE")
+        silenced = thread.submit(silence)
+        became = as_a_command(what_becomes_of_a_test_whose_server_falls_silent, Settings(database_url=through))
+        silenced.result()
+        other.exec_driver_sql("UNLOCK TABLES")
+    proxy.close()
+    assert became == "the process that tests the tables has ended"
 
 
 def be_killed(settings: Settings) -> None:

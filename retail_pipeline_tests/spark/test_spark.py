@@ -152,7 +152,7 @@ def test_spark_comes_to_the_same_ledger_lines_and_marts_as_the_database(engines,
     assert_same_marts(engines)
 
     for warehouse, engine in engines.items():
-        engine.revert(ids[1])
+        engine.revert(ids[1], SOURCES)
         with warehouse.reading() as connection:
             assert ledger.entry(connection, ids[1])["status"] == "reverted"
     assert_same_ledger_and_lines(engines)

@@ -3,6 +3,7 @@
 import errno
 import logging
 import sqlite3
+import time
 
 import pymysql
 import pytest
@@ -78,6 +79,7 @@ def test_bugs_are_not_dressed_up():
 
 def test_an_error_of_which_only_the_text_is_left_is_known_by_its_number():
     assert is_about_the_connection("(pymysql.err.OperationalError) (2013, 'Lost connection to MySQL server')")
+    assert is_about_the_connection("(pymysql.err.InternalError) Packet sequence number wrong - got 45 expected 0")
     assert not is_about_the_connection("(pymysql.err.ProgrammingError) (1146, \"Table 'x' doesn't exist\")")
     assert not is_about_the_connection("no such column: 2013")
 
@@ -94,6 +96,21 @@ def test_work_is_done_again_until_it_succeeds_and_every_new_attempt_is_logged(wa
     with caplog.at_level(logging.WARNING):
         assert work(warehouse) == "done"
     assert ["2006" in caplog.messages[0], "1213" in caplog.messages[1], len(caplog.messages)] == [True, True, 2]
+
+
+def test_work_that_was_broken_off_after_a_long_time_is_done_again_all_the_same(warehouse):
+    warehouse.settings.retry_seconds = 1
+    attempts = []
+
+    @retried
+    def work(_: Warehouse) -> str:
+        attempts.append("an attempt")
+        if len(attempts) == 1:
+            time.sleep(1.1)
+            raise of_mysql(2013)
+        return "done"
+
+    assert work(warehouse) == "done"
 
 
 def test_work_within_other_work_is_not_tried_for_itself(warehouse):
