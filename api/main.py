@@ -23,7 +23,7 @@ RETRY_SECONDS = 5
 DESCRIPTION = """Hand in export files, follow what becomes of them, and read order lines, marts and measures.
 
 Errors are `application/problem+json` (RFC 9457). Decimals are text in JSON. Once a key was made (`retail keys create`),
-every request but `/health` needs one: `Authorization: Bearer KEY`."""
+every request but `/health`, `/docs` and `/openapi.json` needs one: `Authorization: Bearer KEY`."""
 
 
 def create_app(settings: Settings | None = None, dagster: httpx.Client | None = None) -> FastAPI:

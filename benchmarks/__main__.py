@@ -36,7 +36,12 @@ REPORT = Path(__file__).with_name("REPORT.md")
     envvar="RETAIL_TEST_DATA",
     help="Folder with the UCI Online Retail data, data.csv.xz and by_day.tar.xz. Left out: a made-up export.",
 )
-@click.option("--lines", default=200_000, type=click.IntRange(min=1), help="Lines of the smaller file of `memory`.")
+@click.option(
+    "--lines",
+    default=200_000,
+    type=click.IntRange(min=1),
+    help="Lines of the smaller file of `memory`, and of all files of `spark`.",
+)
 @click.option(
     "--output",
     metavar="FILE",

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from retail_pipeline.demo import FILE_NAME as MADE_UP
 from retail_pipeline.errors import BadInput
 from retail_pipeline.intake.corrections import is_one
 from retail_pipeline.intake.recognition import recognise
@@ -56,6 +57,7 @@ def _ingest(warehouse: Warehouse, files: Sequence[Path], source: str | None, by:
 
     status = 0
     if pending:
+        _warn_of_made_up_sales(warehouse, files)
         status = _run_ingest(warehouse, pending)
     elif problems and not landed:
         pass  # whoever mistyped something is told at once; what others left unfinished can wait
@@ -66,6 +68,18 @@ def _ingest(warehouse: Warehouse, files: Sequence[Path], source: str | None, by:
     for problem in problems:
         click.echo(f"retail: {redacted(str(problem))}", err=True)
     return 2 if problems else status
+
+
+def _warn_of_made_up_sales(warehouse: Warehouse, files: Sequence[Path]) -> None:
+    with warehouse.reading() as connection:
+        names = {entry["file_name"] for entry in ledger.loaded(connection)}
+    if MADE_UP in names and not all(path.name == MADE_UP or is_one(path) for path in files):
+        home = warehouse.settings.resolved_home
+        click.echo(
+            f"retail: {home} holds the made-up sales of the demonstration, which will be counted too; "
+            "RETAIL_HOME=shop puts yours into tables of their own",
+            err=True,
+        )
 
 
 def refresh_marts(*, full: bool = False) -> int:

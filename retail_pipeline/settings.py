@@ -93,8 +93,8 @@ class Settings(BaseSettings):
 
     api_database_url: SecretStr = Field(
         default=SecretStr(""),
-        description="The warehouse as the API reaches it: by a user that may read, and write `loads`. "
-        "Empty: as `RETAIL_DATABASE_URL`.",
+        description="The warehouse as the API reaches it: by a user that may read, and write `loads` and "
+        "`corrections`. Empty: as `RETAIL_DATABASE_URL`.",
     )
     dagster_url: str = Field(
         default="http://127.0.0.1:3000",

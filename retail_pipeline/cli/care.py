@@ -13,7 +13,10 @@ def db() -> None:
 
 @db.command("upgrade")
 def db_upgrade() -> None:
-    """Make the tables, or bring them to this version; likewise those of the Dagster instance of RETAIL_DAGSTER_HOME."""
+    """Make the tables, or bring them to this version.
+
+    Likewise those of the Dagster instance of RETAIL_DAGSTER_HOME.
+    """
     from retail_pipeline.settings import Settings
     from retail_pipeline.warehouse import Warehouse
     from retail_pipeline.warehouse.migrations.upgrade import upgrade
@@ -31,7 +34,7 @@ def db_upgrade() -> None:
 @click.argument("what", type=click.Choice(["api", "marts"]))
 @click.argument("user")
 def db_grant(what: str, user: str) -> None:
-    """Give another USER of the database's server the rights of the API, or let them read the marts alone.
+    """Let another USER of the database read the marts, or be the API.
 
     The user must exist. Do it again after an upgrade, for there may be new tables.
     """
@@ -52,9 +55,10 @@ def db_grant(what: str, user: str) -> None:
     "--output", required=True, metavar="PATH", type=click.Path(path_type=Path), help="The file, or a folder for it."
 )
 def backup(output: Path) -> None:
-    """Write a backup: the database, the landing store and the sources as they are at this moment.
+    """Write a backup of everything, as it is at this moment.
 
-    Loads may go on meanwhile. Exit status 1: it is written, but a file that should be in it isn't there or was changed.
+    That is the database, the landing store and your sources. Loads may go on meanwhile. Exit status 1: it is written,
+    but a file that should be in it isn't there or was changed.
     """
     from retail_pipeline.care import write_backup
 
@@ -65,7 +69,10 @@ def backup(output: Path) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--replace", is_flag=True, help="Put it in the place of the loads that the database holds.")
 def restore(file: Path, replace: bool) -> None:
-    """Restore a backup into the database that the settings name, of whatever kind, and make the marts anew."""
+    """Restore a backup, and make the marts anew.
+
+    It goes into the database that the settings name, of whatever kind that is.
+    """
     from retail_pipeline.care import restore_backup
 
     sys.exit(restore_backup(file, replace=replace))
@@ -74,7 +81,10 @@ def restore(file: Path, replace: bool) -> None:
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 def prune(dry_run: bool) -> None:
-    """Delete raw lines, landed files and results of checks that are older than the settings keep."""
+    """Delete what is older than the settings keep.
+
+    Those are raw lines, landed files and results of checks.
+    """
     from retail_pipeline.care import prune_old
 
     prune_old(dry_run=dry_run)

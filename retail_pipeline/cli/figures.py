@@ -12,7 +12,11 @@ import click
 )
 @click.option("--period", default="all time", help="A year (2011) or a month (2011-03); all time if left out.")
 def explain(measure: str, scope: str, period: str) -> None:
-    """Show what a measure means, its SQL, and its figure with the rows and loads it comes from."""
+    """Show what a measure means, and its figure.
+
+    With its SQL, and the rows and loads that the figure comes from. The table mart_measures lists the measures, and so
+    does the answer to a name that is none.
+    """
     from retail_pipeline.explaining import print_explanation
 
     print_explanation(measure, scope, period)
@@ -26,9 +30,9 @@ def explain(measure: str, scope: str, period: str) -> None:
 @click.option("--period", metavar="YEAR", help="A year; all time if left out.")
 @click.option("--currency", metavar="CODE", help="A currency; that of most orders if left out.")
 def write_dashboards(output: Path, **asked: str | None) -> None:
-    """Write the dashboards as one page that can be mailed: no script, no other file.
+    """Write the dashboards as one page that can be mailed.
 
-    `retail serve` shows them at the API's address.
+    It has no script and needs no other file. `retail serve` shows them at the API's address.
     """
     from retail_pipeline.dashboards.pages import self_contained_page
     from retail_pipeline.reports import open_warehouse

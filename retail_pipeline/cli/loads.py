@@ -50,7 +50,7 @@ def loads_revert(load_id: str) -> None:
 @click.argument("load_id")
 @click.option("--source", metavar="NAME", help="Read it as another kind of export than before.")
 def loads_reload(load_id: str, source: str | None) -> None:
-    """Load a file again, from the copy that was kept: by its source's profile as it is now.
+    """Load a kept file again, by its profile as it is now.
 
     Corrections of its rows stay.
     """

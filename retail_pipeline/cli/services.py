@@ -9,7 +9,10 @@ import click
 @click.option("--port", default=3000, show_default=True, help="Port of Dagster's web UI.")
 @click.option("--api-port", default=8000, show_default=True, help="Port of the API.")
 def serve(port: int, api_port: int) -> None:
-    """Serve Dagster's web UI with its daemon, and the API, on this machine."""
+    """Serve the dashboards, the API and Dagster on this machine.
+
+    Dagster is its web UI with its daemon, which watches the inbox and starts what is scheduled.
+    """
     from retail_pipeline.serving import serve_all
 
     sys.exit(serve_all(port, api_port))
@@ -32,7 +35,15 @@ def keys() -> None:
 
 @keys.command("create")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, type=click.Choice(["ingest", "read"]))
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice(["ingest", "read"]),
+    help="What the key is good for: handing in files and following what becomes of them, or reading everything else. "
+    "May be given twice.",
+)
 def keys_create(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key for NAME (a shop, a script) and show it, this once."""
     from retail_pipeline.reports import create_key
@@ -64,7 +75,10 @@ def alerts() -> None:
 
 @alerts.command("test")
 def alerts_test() -> None:
-    """Send a test message by every way that is set, and say whether it was taken."""
+    """Send a test message to everybody who is told of alerts.
+
+    It says of every way that is set whether it took the message.
+    """
     from retail_pipeline.reports import send_test_alert
 
     sys.exit(send_test_alert())
@@ -72,7 +86,10 @@ def alerts_test() -> None:
 
 @click.command()
 def demo() -> None:
-    """Make a sample export, ingest it into SQLite and show what came of it."""
+    """Make a sample export, ingest it and show what came of it.
+
+    It goes into the SQLite database under RETAIL_HOME.
+    """
     from retail_pipeline.demo.demonstration import demonstrate
 
     sys.exit(demonstrate())

@@ -22,7 +22,10 @@ def sources_list() -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--source", metavar="NAME", help="A source's name, or a YAML file with a profile; told from the columns.")
 def sources_check(file: Path, source: str | None) -> None:
-    """Say what would be loaded and quarantined, and why: a dry run without a database."""
+    """Say what would be loaded and what quarantined, and why.
+
+    A dry run, without a database.
+    """
     from retail_pipeline.trying import check_file
 
     check_file(file, source)
@@ -31,9 +34,10 @@ def sources_check(file: Path, source: str | None) -> None:
 @sources.command("infer")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def sources_infer(file: Path) -> None:
-    """Propose a profile for a new kind of export, as YAML, with how sure it is of each column.
+    """Propose a profile for a new kind of export.
 
-    What it can't know is marked TODO; nothing ambiguous is decided silently.
+    It is YAML, and says of each column how sure it is. What it can't know is marked TODO; nothing ambiguous is decided
+    silently.
     """
     from retail_pipeline.trying import infer_profile
 

@@ -7,6 +7,7 @@ import sys
 import click
 import sqlalchemy as sa
 
+from retail_pipeline.demo import FILE_NAME
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.errors import BadInput
 from retail_pipeline.ingestion import ingest_files
@@ -16,7 +17,6 @@ from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.tables import quarantined_lines
 
-FILE_NAME = "sample_export.csv"
 TOP_COUNTRIES = 5
 BAR_WIDTH = 40
 """Characters of the longest month's bar."""

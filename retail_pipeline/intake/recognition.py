@@ -32,7 +32,9 @@ def recognise(path: Path, sources: SourceCatalogue) -> SourceProfile:
         case []:
             header = max(headers.values(), key=len) or read_header(path, Layout(), encoding)
             columns = ", ".join(header[:20])
-            raise BadFile(path.name, f"no known source has these columns: {columns}; name one with --source", line=1)
+            known = f"no known source has these columns: {columns}"
+            todo = "`retail sources infer` proposes a profile for them, or name a source with --source"
+            raise BadFile(path.name, f"{known}; {todo}", line=1)
         case _:
             names = ", ".join(profile.name for profile in fitting)
             raise BadFile(path.name, f"several sources fit this header ({names}); name one with --source", line=1)

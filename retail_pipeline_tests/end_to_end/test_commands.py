@@ -14,7 +14,7 @@ from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests.end_to_end.commands import retail, warm_retail
-from retail_pipeline_tests.exports import ONLINE_RETAIL, order_line
+from retail_pipeline_tests.exports import ONLINE_RETAIL, ingest, order_line
 
 pytestmark = pytest.mark.end_to_end
 
@@ -49,6 +49,15 @@ def test_the_demonstration_refuses_to_mix_with_real_loads(shop):
     refused = warm_retail("demo", home=shop)
     assert refused.returncode == 2
     assert "holds loads of your own" in refused.stderr
+
+
+def test_who_ingests_beside_the_made_up_sales_of_the_demonstration_is_told_so(home, export):
+    with Warehouse(Settings(home=home)) as warehouse:
+        upgrade(warehouse)
+        ingest(warehouse, export("sample_export.csv", order_line("1")))
+    result = warm_retail("ingest", export("own.csv", order_line("2")), home=home)
+    assert result.returncode == 0, result.stderr
+    assert "holds the made-up sales of the demonstration, which will be counted too" in result.stderr
 
 
 def test_ingest_tells_what_came_of_each_file_and_keeps_going_after_a_bad_one(home, export, tmp_path):

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from retail_pipeline.cli import main
-from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.catalogue import marts, schema
 from retail_pipeline.settings import Settings
+from retail_pipeline.sources import SourceProfile
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -45,6 +47,25 @@ def test_every_option_in_the_readme_exists():
         assert option in known
 
 
+@pytest.mark.parametrize("words", [[], ["alerts"], ["db"], ["keys"], ["loads"], ["marts"], ["sources"]])
+def test_the_help_says_in_a_whole_line_what_each_command_does(words):
+    said = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output
+    listed = said.partition("Commands:")[2].splitlines()
+    assert len(listed) > 1
+    assert not [line for line in listed if line.endswith("...")]
+
+
+def test_every_key_of_a_source_profile_is_in_the_readme():
+    for key in SourceProfile.model_fields.keys() - {"folder"}:
+        assert re.search(rf"`{key}`|^{key}: |`{key}: ", README, re.MULTILINE), key
+
+
+def test_every_table_that_a_mart_refers_to_exists():
+    for mart in marts().values():
+        for name in re.findall(r"table `(\w+)`", mart.description):
+            assert name in schema(), (mart.name, name)
+
+
 def test_every_setting_is_in_the_readme_and_every_setting_there_exists():
     known = {f"RETAIL_{name.upper()}" for name in Settings.model_fields}
     table = set(re.findall(r"^\| `(RETAIL_[A-Z_]+)` \|", README, re.MULTILINE))
@@ -52,6 +73,7 @@ def test_every_setting_is_in_the_readme_and_every_setting_there_exists():
     known |= set(re.findall(r"^RETAIL_\w+", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
     for document in DOCUMENTS.values():
         assert set(re.findall(r"RETAIL_[A-Z_]+", document)) <= known | {
+            "RETAIL_BENCH_DATABASE_URL",
             "RETAIL_TEST_MYSQL_URL",
             "RETAIL_TEST_DATA",
             "RETAIL_TEST_EXAMPLES",

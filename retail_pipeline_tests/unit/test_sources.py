@@ -291,12 +291,16 @@ def test_a_file_is_recognised_by_its_own_source_s_delimiter(tmp_path):
     assert recognise(with_header(tmp_path, MINIMAL["columns"].values(), ";"), SourceCatalogue(tmp_path)).name == "till"
 
 
+WHAT_TO_DO = "`retail sources infer` proposes a profile for them, or name a source with --source"
+
+
 def test_a_file_that_lacks_a_column_of_every_source_is_refused_with_its_columns(tmp_path):
     with pytest.raises(BadFile) as refused:
         recognise(with_header(tmp_path, HEADER[:-1]), SourceCatalogue())
     assert str(refused.value) == (
         "sales.csv, line 1: no known source has these columns: "
-        "InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID; name one with --source"
+        "InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice, CustomerID; "
+        f"{WHAT_TO_DO}"
     )
 
 
@@ -323,7 +327,11 @@ def test_a_file_is_recognised_in_each_encoding_of_the_known_sources(tmp_path, en
         (b"\n \n", ": no header line: the file is blank"),
         (b"PK\x03\x04", ": is a damaged zip archive or workbook: File is not a zip file"),
         (b"a\0b", ", line 1: holds a NUL byte, so it is no text file"),
-        (b"a,b\n1,2", ", line 1: no known source has these columns: a, b; name one with --source"),
+        (
+            b"a,b\n1,2",
+            ", line 1: no known source has these columns: a, b; `retail sources infer` proposes "
+            "a profile for them, or name a source with --source",
+        ),
     ],
 )
 def test_a_file_that_no_source_could_read_is_refused_for_what_it_is(tmp_path, content, complaint):
