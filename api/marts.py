@@ -15,7 +15,7 @@ from api.json import answer
 from api.problems import Refused
 from api.state import WarehouseDep
 from retail_pipeline.marts.catalogue import Mart, marts
-from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.mart_states import states
 
 router = APIRouter(prefix="/marts", tags=["read"], dependencies=[may("read")])
 
@@ -91,12 +91,12 @@ def mart_rows(
     query = _query(mart, where or [], order)
     form = formats.wanted(request, format)
     with warehouse.reading() as connection:
-        refreshed = ledger.refreshed(connection, name)
-        if refreshed is None:
+        state = states(connection).get(name)
+        if state is None:
             raise Refused(404, f"{name} was not made yet: ingest a file first")
         if form == "json":
             rows = connection.execute(query.limit(limit).offset(offset)).mappings()
-            found = {"rows_in_all": refreshed["rows_written"], "refreshed_at": refreshed["refreshed_at"]}
+            found = {"rows_in_all": state.rows, "refreshed_at": state.refreshed_at}
             return answer(_described(mart) | found | {"items": [dict(row) for row in rows]})
     from retail_pipeline.warehouse.streaming import batches, schema
 

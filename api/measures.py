@@ -12,7 +12,7 @@ from api.problems import Refused
 from api.state import WarehouseDep
 from retail_pipeline.marts.measures import measures
 from retail_pipeline.marts.measuring import ALL_COUNTRIES, ALL_TIME, Scope, bases, figures, in_kpis, loads_behind
-from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.mart_states import states
 
 router = APIRouter(prefix="/measures", tags=["read"], dependencies=[may("read")])
 
@@ -84,7 +84,7 @@ def explained(
         raise Refused(404, f"there is no measure {name!r}; GET /measures lists them")
     within = Scope(scope, period)
     with warehouse.reading() as connection:
-        behind = loads_behind(connection, period) if ledger.refreshed(connection, "running_load_months") else []
+        behind = loads_behind(connection, period) if "running_load_months" in states(connection) else []
         shown = {} if recompute else in_kpis(connection, name, within)
         found = shown or {figure.currency: figure.value for figure in figures(connection, name, within)}
     return answer(

@@ -6,10 +6,11 @@ import sqlalchemy as sa
 
 from retail_pipeline.dashboards.description import mart_table
 from retail_pipeline.dashboards.queries import coverage, not_made
-from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.refresh import behind
 from retail_pipeline.warehouse import check_results, ledger
 from retail_pipeline.warehouse.exact import exact_sum
-from retail_pipeline.warehouse.tables import loads, mart_refreshes, quarantined_lines
+from retail_pipeline.warehouse.mart_states import NOT_MADE, states
+from retail_pipeline.warehouse.tables import loads, quarantined_lines
 
 LOADS_SHOWN = 50
 REASONS_SHOWN = 100
@@ -75,10 +76,5 @@ def _coverage(connection: sa.Connection) -> Any:
 
 def _behind(connection: sa.Connection) -> list[Shown]:
     """The marts that don't show the newest order lines, with when they were last refreshed."""
-    version, shown = ledger.version(connection), ledger.shown_versions(connection)
-    refreshed = dict(connection.execute(sa.select(mart_refreshes.c.mart, mart_refreshes.c.refreshed_at)).all())
-    return [
-        {"mart": name, "refreshed_at": refreshed.get(name)}
-        for name, mart in marts().items()
-        if shown.get(name) != (version, mart.definition)
-    ]
+    made = states(connection)
+    return [{"mart": name, "refreshed_at": made.get(name, NOT_MADE).refreshed_at} for name in behind(connection)]

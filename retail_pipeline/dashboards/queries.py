@@ -13,8 +13,7 @@ from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.measuring import ALL_COUNTRIES, ALL_TIME
 from retail_pipeline.warehouse.exact import ExactDecimal, exact_sum
-from retail_pipeline.warehouse.ledger import shown_versions
-from retail_pipeline.warehouse.tables import mart_refreshes
+from retail_pipeline.warehouse.mart_states import NOT_MADE, states
 
 Row = dict[str, Any]
 
@@ -80,8 +79,8 @@ def choices(connection: sa.Connection, currency: str | None = None) -> Choices:
 
 def not_made(connection: sa.Connection, names: Iterable[str]) -> list[str]:
     """Those of some marts that aren't there with the columns that this version gives them."""
-    shown = shown_versions(connection)
-    return [name for name in names if shown.get(name, (-1, ""))[1] != marts()[name].definition]
+    made = states(connection)
+    return [name for name in names if made.get(name, NOT_MADE).definition != marts()[name].definition]
 
 
 def select(found: Choices, region: str | None, period: str | None, currency: str | None) -> Selection:
@@ -178,5 +177,5 @@ def coverage(connection: sa.Connection) -> Coverage:
     """What the data covers, and how fresh the marts are."""
     periods = mart_table("mart_periods")
     days = sa.select(periods.c.first_day, periods.c.last_day).where(periods.c.period_type == ALL_TIME)
-    refreshed = sa.select(sa.func.max(mart_refreshes.c.refreshed_at))
-    return Coverage(*connection.execute(days).one(), connection.scalar(refreshed))
+    refreshed_at = max(state.refreshed_at for state in states(connection).values())
+    return Coverage(*connection.execute(days).one(), refreshed_at)

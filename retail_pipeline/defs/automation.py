@@ -9,8 +9,9 @@ from functools import lru_cache
 import dagster as dg
 
 from retail_pipeline.marts.catalogue import marts
+from retail_pipeline.marts.refresh import behind
 from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import Warehouse, changes, ledger
 from retail_pipeline.warehouse.migrations import ensure_current
 
 LOADING_JOBS = ("load", "ingest")
@@ -63,18 +64,14 @@ def _refreshable(_evaluation_time: datetime, instance: dg.DagsterInstance) -> Ma
     with Warehouse(Settings()) as warehouse:
         ensure_current(warehouse)
         with warehouse.reading() as connection:
-            version, shown = ledger.version(connection), ledger.shown_versions(connection)
+            version, late = changes.version(connection), behind(connection)
             have_passed = not ledger.unchecked(connection)
             is_landing = ledger.lands_since(connection, ledger.now() - RUN_COMES_WITHIN)
             waiting_since = ledger.first_not_shown(connection)
     is_late = waiting_since is not None and ledger.now() - waiting_since > PATIENCE
     if not version or not have_passed or (not is_late and (is_landing or _is_loading(instance))):
         return {}
-    return {
-        mart.name: f"{version}/{mart.definition}"
-        for mart in marts().values()
-        if shown.get(mart.name) != (version, mart.definition)
-    }
+    return {name: f"{version}/{marts()[name].definition}" for name in late}
 
 
 def _is_loading(instance: dg.DagsterInstance) -> bool:

@@ -61,7 +61,7 @@ def _test_loads(
     with warehouse.reading() as connection:
         loaded = [entry for entry in ledger.entries(connection) if entry["status"] == "loaded"]
         load_ids = ledger.unchecked(connection) or [entry["load_id"] for entry in loaded]
-    found = _found(LOAD_SUITES, {suite.table: engine.evaluate(suite, load_ids) for suite in LOAD_SUITES})
+    found = [result for suite in LOAD_SUITES for result in _found(suite, engine.evaluate(suite, load_ids))]
     passed = all(result.passed for result in found if result.severity == "critical")
     with warehouse.writing() as connection:
         check_results.enter(connection, run_id, found)
@@ -92,25 +92,22 @@ def mart_checks(suite: Suite) -> dg.AssetChecksDefinition:
 @retried
 def _test_mart(warehouse: Warehouse, engine: Engine, suite: Suite, run_id: str) -> list[CheckResult]:
     with warehouse.reading() as connection:
-        scope = under_test.scopes(connection, [suite])[suite.table]
-    verdicts = engine.evaluate(suite, since=scope.since)
-    found = _found([suite], {suite.table: verdicts})
+        scope = under_test.scope_of(connection, suite)
+    found = _found(suite, engine.evaluate(suite, since=scope.since))
     with warehouse.writing(lock=suite.table) as connection:
         check_results.enter(connection, run_id, found)
-        passed = all(verdict.passed for verdict in verdicts.values())
-        under_test.enter(connection, {suite.table: scope}, {suite.table: passed})
+        under_test.enter(connection, suite.table, scope, passed=all(result.passed for result in found))
     return found
 
 
-def _found(chosen: Iterable[Suite], verdicts: Mapping[str, Mapping[str, Verdict]]) -> list[CheckResult]:
-    """The verdicts on each table's expectations, as they are kept."""
+def _found(suite: Suite, verdicts: Mapping[str, Verdict]) -> list[CheckResult]:
+    """The verdicts on a table's expectations, as they are kept."""
     return [
         CheckResult(
             suite.asset_name, suite.table, expectation.name, expectation.severity, verdict.passed, verdict.details
         )
-        for suite in chosen
         for expectation in suite.expectations
-        for verdict in [verdicts[suite.table][expectation.name]]
+        for verdict in [verdicts[expectation.name]]
     ]
 
 

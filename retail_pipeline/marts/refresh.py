@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from retail_pipeline.marts import incremental
 from retail_pipeline.marts.catalogue import Mart, Parts, marts, sql_schema
-from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.warehouse import Warehouse, changes, ledger, mart_states
 from retail_pipeline.warehouse.dialect import (
     add_up,
     delete_by_index,
@@ -21,6 +21,7 @@ from retail_pipeline.warehouse.dialect import (
     temporary_table,
     translate,
 )
+from retail_pipeline.warehouse.mart_states import NOT_MADE, MartState
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import REFRESH_PARTS_INDEX, lines_before, refresh_parts, tested_parts
 
@@ -46,22 +47,23 @@ def refresh(warehouse: Warehouse, mart: Mart, *, full: bool = False) -> Refresh:
     """Brings a mart up to date, by what changed where that is noted; with `full`, by making all of it anew."""
     began = time.monotonic()
     with warehouse.writing(lock=mart.name) as connection:
-        version = version_of_inputs(connection, mart)
-        shown, definition = ledger.shown_versions(connection).get(mart.name, (-1, ""))
-        same_definition = definition == mart.definition
-        rows = ledger.rows_shown(connection, mart.name)
-        if not full and same_definition and shown == version:
+        states = mart_states.states(connection)
+        shown, version = states.get(mart.name, NOT_MADE), version_of_inputs(connection, mart, states)
+        same_definition = shown.definition == mart.definition
+        if not full and same_definition and shown.version == version:
             log.debug("%s shows the newest lines", mart.name, extra={"mart": mart.name})
-            return Refresh(rows, "none")
-        if full or not same_definition or not _can_follow(connection, mart, shown):
+            return Refresh(shown.rows, "none")
+        if full or not same_definition or not _can_follow(connection, mart, shown.version):
             way = "full"
             rows = _make_anew(connection, mart, with_table=not same_definition)
         else:
             way = "incremental"
             follow = _make_parts_anew if isinstance(mart.refresh, Parts) else _add_difference
-            rows += follow(connection, mart, shown)
+            rows = shown.rows + follow(connection, mart, shown.version)
         made_anew = way == "full" and (mart.refresh != "whole" or not same_definition)
-        ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows, made_anew=made_anew)
+        times = shown.times_made_anew + int(made_anew)
+        state = MartState(version, mart.definition, rows, times, ledger.now())
+        mart_states.enter_refreshed(connection, mart.name, state)
         changes.forget_followed(connection, list(marts()))
     facts = {"mart": mart.name, "way": way, "rows": rows, "seconds": round(time.monotonic() - began, 3)}
     log.info("%s is refreshed", mart.name, extra=facts)
@@ -78,21 +80,30 @@ def few_changes_since(connection: sa.Connection, version: int) -> bool:
     if not changes.are_noted_since(connection, version):
         return False
     number = changes.number_since(connection, version)
-    return number <= FEW_INVOICES or number <= FEW * ledger.rows_shown(connection, "mart_invoice_days")
+    return number <= FEW_INVOICES or number <= FEW * mart_states.state_of(connection, "mart_invoice_days").rows
 
 
 def stale(warehouse: Warehouse) -> list[str]:
     """The marts that don't show the newest lines, in the order in which to refresh them."""
     with warehouse.reading() as connection:
-        version, shown = ledger.version(connection), ledger.shown_versions(connection)
-    return [mart.name for mart in marts().values() if shown.get(mart.name) != (version, mart.definition)]
+        return behind(connection)
 
 
-def version_of_inputs(connection: sa.Connection, mart: Mart) -> int:
+def behind(connection: sa.Connection) -> list[str]:
+    """As `stale`, on a connection."""
+    version, states = changes.version(connection), mart_states.states(connection)
+
+    def is_behind(mart: Mart) -> bool:
+        shown = states.get(mart.name, NOT_MADE)
+        return (shown.version, shown.definition) != (version, mart.definition)
+
+    return [mart.name for mart in marts().values() if is_behind(mart)]
+
+
+def version_of_inputs(connection: sa.Connection, mart: Mart, states: Mapping[str, MartState]) -> int:
     """The version of order_lines that the mart will show: the oldest among what it reads."""
-    shown = ledger.shown_versions(connection)
-    read = [shown.get(name, (-1, ""))[0] for name in mart.reads if name in marts()]
-    return min(read, default=ledger.version(connection))
+    read = [states.get(name, NOT_MADE).version for name in mart.reads if name in marts()]
+    return min(read) if read else changes.version(connection)
 
 
 def _can_follow(connection: sa.Connection, mart: Mart, shown: int) -> bool:

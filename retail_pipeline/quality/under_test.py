@@ -1,6 +1,6 @@
 """Which rows of a mart its checks look at: those of the parts that changed since it passed them, or all."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,8 +11,9 @@ from retail_pipeline.marts.catalogue import Mart, marts
 from retail_pipeline.marts.incremental import is_chosen
 from retail_pipeline.marts.refresh import choose_to_test, few_changes_since
 from retail_pipeline.quality.catalogue import Suite, suites
-from retail_pipeline.warehouse import Warehouse, changes, check_results, ledger
+from retail_pipeline.warehouse import Warehouse, changes, check_results, mart_states
 from retail_pipeline.warehouse.dialect import delete_by_index
+from retail_pipeline.warehouse.mart_states import NOT_MADE
 from retail_pipeline.warehouse.tables import TESTED_PARTS_INDEX, tested_parts
 
 
@@ -28,24 +29,21 @@ class Scope:
     since: int | None
 
 
-def scopes(connection: sa.Connection, suites: Iterable[Suite]) -> dict[str, Scope]:
-    """What is to be tested, by mart.
+def scope_of(connection: sa.Connection, suite: Suite) -> Scope:
+    """What is to be tested of a suite's mart.
 
-    All of a mart is, unless it passed when it was last tested; since then nothing but noted changes was followed, by it
+    All of it is, unless it passed when it was last tested; since then nothing but noted changes was followed, by it
     and by all marts that its expectations read; and its expectations are the same. Where nothing changed since, who
     asks wants all of it tested again.
     """
-    shown, passed = ledger.shown_versions(connection), ledger.passed_versions(connection)
-    times = ledger.times_made_anew(connection)
-    found = {}
-    for suite in suites:
-        version = min(shown.get(mart, (-1, ""))[0] for mart in suite.reads)
-        made = [(mart, marts()[mart].definition, times.get(mart, 0)) for mart in sorted(suite.reads)]
-        terms = sha256(repr((suite.model_dump(), made)).encode()).hexdigest()
-        since, former_terms = passed.get(suite.table, (-1, ""))
-        follows = terms == former_terms and since < version and few_changes_since(connection, since)
-        found[suite.table] = Scope(version, terms, since if follows else None)
-    return found
+    states = mart_states.states(connection)
+    shown = {mart: states.get(mart, NOT_MADE) for mart in sorted(suite.reads)}
+    version = min(state.version for state in shown.values())
+    made = [(mart, marts()[mart].definition, state.times_made_anew) for mart, state in shown.items()]
+    terms = sha256(repr((suite.model_dump(), made)).encode()).hexdigest()
+    since, former_terms = mart_states.passed_versions(connection).get(suite.table, (-1, ""))
+    follows = terms == former_terms and since < version and few_changes_since(connection, since)
+    return Scope(version, terms, since if follows else None)
 
 
 def untested(warehouse: Warehouse) -> list[str]:
@@ -54,17 +52,16 @@ def untested(warehouse: Warehouse) -> list[str]:
     One that failed before says nothing of when it was tested; it was told, and all of it is tested next time.
     """
     with warehouse.reading() as connection:
-        shown, passed = ledger.shown_versions(connection), ledger.passed_versions(connection)
+        shown, passed = mart_states.states(connection), mart_states.passed_versions(connection)
         ever = check_results.tables_tested(connection)
     tables = [suite.table for suite in suites() if not suite.is_of_loads]
-    behind = {table for table, (version, _) in passed.items() if table in shown and version < shown[table][0]}
+    behind = {table for table, (version, _) in passed.items() if table in shown and version < shown[table].version}
     return [table for table in tables if table in behind or (table in shown and table not in ever)]
 
 
-def enter(connection: sa.Connection, tested: Mapping[str, Scope], passed: Mapping[str, bool]) -> None:
-    """Notes which marts passed, up to which version, and which didn't: all of those will be tested again."""
-    for mart, scope in tested.items():
-        ledger.enter_tested(connection, mart, scope.version, scope.terms, passed=passed[mart])
+def enter(connection: sa.Connection, mart: str, scope: Scope, *, passed: bool) -> None:
+    """Notes that a mart passed, and up to which version, or that it didn't: then all of it will be tested again."""
+    mart_states.enter_tested(connection, mart, scope.version, scope.terms, passed=passed)
     changes.forget_followed(connection, list(marts()))
 
 
@@ -76,7 +73,7 @@ def chosen_parts(warehouse: Warehouse, suite: Suite, since: int | None) -> Itera
     lasts, for Great Expectations has connections of its own.
     """
     with warehouse.reading() as connection:
-        rows = {(): ledger.rows_shown(connection, suite.table)}
+        rows = {(): mart_states.state_of(connection, suite.table).rows}
     if since is None or not suite.ways:
         yield rows
         return

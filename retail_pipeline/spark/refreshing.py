@@ -13,9 +13,10 @@ from retail_pipeline.marts.verification import SAMPLE_ROWS, Difference
 from retail_pipeline.spark.delivery import deliver_from_executors, deliver_from_here, fetch
 from retail_pipeline.spark.store import mart_folder
 from retail_pipeline.spark.tables import Tables
-from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.warehouse import Warehouse, changes, ledger, mart_states
 from retail_pipeline.warehouse.dialect import replaced_table, translate
 from retail_pipeline.warehouse.exact import ExactDecimal
+from retail_pipeline.warehouse.mart_states import NOT_MADE, MartState
 from retail_pipeline.warehouse.retrying import retried
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ def refresh(tables: Tables, mart: Mart, *, full: bool = False) -> Refresh:
     """Makes a mart anew, in the store and then in the database, unless it shows the newest lines."""
     began = time.monotonic()
     with tables.warehouse.reading() as connection:
-        version = version_of_inputs(connection, mart)
-        shown = ledger.shown_versions(connection).get(mart.name)
-        rows, before = ledger.rows_shown(connection, mart.name), ledger.refresh_times(connection).get(mart.name)
+        states = mart_states.states(connection)
+        shown, version = states.get(mart.name, NOT_MADE), version_of_inputs(connection, mart, states)
+    before = shown.refreshed_at
     is_in_store = before is not None and tables.store.is_written(mart_folder(mart.name, before))
-    if not full and is_in_store and shown == (version, mart.definition):
-        return Refresh(rows, "none")
+    if not full and is_in_store and (shown.version, shown.definition) == (version, mart.definition):
+        return Refresh(shown.rows, "none")
     tables.show()
     refreshed_at = ledger.now()
     folder = mart_folder(mart.name, refreshed_at)
@@ -80,7 +81,9 @@ def _deliver(
             else:
                 found = tables.session.read.parquet(tables.store.url(folder))
                 rows = deliver_from_executors(connection, warehouse.settings, found, mart.table(newcomer))
-        ledger.enter_refreshed(connection, mart.name, version, mart.definition, rows, made_anew=True, at=refreshed_at)
+        times = mart_states.state_of(connection, mart.name).times_made_anew + 1
+        state = MartState(version, mart.definition, rows, times, refreshed_at)
+        mart_states.enter_refreshed(connection, mart.name, state)
         changes.forget_followed(connection, list(marts()))
     return rows
 

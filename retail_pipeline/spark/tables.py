@@ -15,7 +15,7 @@ from retail_pipeline.marts.catalogue import marts, sql_schema
 from retail_pipeline.spark.reading import SCHEMAS
 from retail_pipeline.spark.session import session_of
 from retail_pipeline.spark.store import Store, load_folder, mart_folder, superseded_folder
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import Warehouse, ledger, mart_states
 from retail_pipeline.warehouse.dialect import translate
 from retail_pipeline.warehouse.streaming import batches_on, schema
 from retail_pipeline.warehouse.tables import countries, loads, order_lines, raw_order_lines, superseded_lines
@@ -47,7 +47,7 @@ class Tables:
     def show(self) -> None:
         """Shows the state that the ledger tells of. Raises BadInput where a load of it isn't in the store."""
         with self.warehouse.snapshot() as connection:
-            loaded, refreshed = ledger.loaded(connection), ledger.refresh_times(connection)
+            loaded, states = ledger.loaded(connection), mart_states.states(connection)
             for table in (loads, countries):
                 query = sa.select(table)
                 found = pa.Table.from_batches(batches_on(connection, query), schema(query))
@@ -62,8 +62,8 @@ class Tables:
         self._show(superseded_lines.name, folder, lambda: self._settled(loaded))
         columns = [column.name for column in order_lines.columns]
         self._show(order_lines.name, folder, lambda: self.query("order_lines").select(*columns))
-        for mart in marts().keys() & refreshed.keys():
-            folder = mart_folder(mart, refreshed[mart])
+        for mart in marts().keys() & states.keys():
+            folder = mart_folder(mart, states[mart].refreshed_at)
             if self.store.is_written(folder):
                 self._show(mart, folder, lambda folder=folder: self._read(folder))
 

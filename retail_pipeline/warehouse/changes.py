@@ -126,6 +126,11 @@ _STATES = (
 """Where an invoice's lines are, and what lines_before says of them."""
 
 
+def version(connection: sa.Connection) -> int:
+    """How often order_lines changed."""
+    return connection.scalar(sa.select(warehouse_state.c.version)) or 0
+
+
 def are_noted_since(connection: sa.Connection, version: int) -> bool:
     """Whether every change after a version is noted."""
     return version >= connection.scalar(sa.select(warehouse_state.c.bulk_version))

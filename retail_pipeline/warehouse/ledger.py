@@ -11,10 +11,8 @@ from retail_pipeline.warehouse.tables import (
     corrections,
     loads,
     mart_refreshes,
-    mart_tests,
     order_lines,
     superseded_lines,
-    warehouse_state,
 )
 
 
@@ -211,76 +209,6 @@ def move_figures(connection: sa.Connection, load_id: str, rows: int, amount) -> 
             amount_superseded=sa.func.round(loads.c.amount_superseded + amount, SCALE),
         )
     )
-
-
-def version(connection: sa.Connection) -> int:
-    """How often order_lines changed."""
-    return connection.scalar(sa.select(warehouse_state.c.version)) or 0
-
-
-def shown_versions(connection: sa.Connection) -> dict[str, tuple[int, str]]:
-    """For each mart, the version of order_lines and the definition that it shows."""
-    query = sa.select(mart_refreshes.c.mart, mart_refreshes.c.version, mart_refreshes.c.definition)
-    return {mart: (version, definition) for mart, version, definition in connection.execute(query)}
-
-
-def refresh_times(connection: sa.Connection) -> dict[str, datetime]:
-    """When each mart was last refreshed."""
-    return dict(connection.execute(sa.select(mart_refreshes.c.mart, mart_refreshes.c.refreshed_at)).all())
-
-
-def rows_shown(connection: sa.Connection, mart: str) -> int:
-    """How many rows a mart had when it was last refreshed."""
-    return connection.scalar(sa.select(mart_refreshes.c.rows_written).where(mart_refreshes.c.mart == mart)) or 0
-
-
-def refreshed(connection: sa.Connection, mart: str) -> sa.RowMapping | None:
-    """When a mart was last refreshed, and what was noted then; None where it wasn't made yet."""
-    return connection.execute(sa.select(mart_refreshes).where(mart_refreshes.c.mart == mart)).mappings().first()
-
-
-def times_made_anew(connection: sa.Connection) -> dict[str, int]:
-    """How often all of each mart was made anew where it could have followed what changed."""
-    query = sa.select(mart_refreshes.c.mart, mart_refreshes.c.times_made_anew)
-    return dict(connection.execute(query).all())
-
-
-def enter_refreshed(
-    connection: sa.Connection,
-    mart: str,
-    version: int,
-    definition: str,
-    rows: int,
-    *,
-    made_anew: bool,
-    at: datetime | None = None,
-) -> None:
-    """Notes which state a mart shows from now on; `at` as in `enter_loaded`."""
-    times = times_made_anew(connection).get(mart, 0) + int(made_anew)
-    connection.execute(sa.delete(mart_refreshes).where(mart_refreshes.c.mart == mart))
-    connection.execute(
-        sa.insert(mart_refreshes).values(
-            mart=mart,
-            version=version,
-            definition=definition,
-            rows_written=rows,
-            times_made_anew=times,
-            refreshed_at=at or now(),
-        )
-    )
-
-
-def passed_versions(connection: sa.Connection) -> dict[str, tuple[int, str]]:
-    """For each mart that passed its checks when last tested, the version of order_lines and the terms of that test."""
-    query = sa.select(mart_tests.c.mart, mart_tests.c.version, mart_tests.c.terms)
-    return {mart: (version, terms) for mart, version, terms in connection.execute(query)}
-
-
-def enter_tested(connection: sa.Connection, mart: str, version: int, terms: str, *, passed: bool) -> None:
-    """Notes up to which version a mart passed its checks, or that it didn't."""
-    connection.execute(sa.delete(mart_tests).where(mart_tests.c.mart == mart))
-    if passed:
-        connection.execute(sa.insert(mart_tests).values(mart=mart, version=version, terms=terms, passed_at=now()))
 
 
 def now() -> datetime:

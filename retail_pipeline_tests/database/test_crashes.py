@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import Warehouse, changes, ledger
 from retail_pipeline.warehouse.tables import order_lines, raw_order_lines
 from retail_pipeline_tests.exports import assert_everything_is_accounted_for, entry, ingest, order_line, rows
 from retail_pipeline_tests.killing import exit_status, in_a_process, kill_before_statement
@@ -126,4 +126,4 @@ def test_readers_never_see_half_a_load(warehouse, export):
 
 def _version(warehouse: Warehouse) -> int:
     with warehouse.reading() as connection:
-        return ledger.version(connection)
+        return changes.version(connection)

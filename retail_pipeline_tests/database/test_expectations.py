@@ -20,7 +20,7 @@ from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.quality.catalogue import Expectation, Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
 from retail_pipeline.quality.queries import SAMPLE_ROWS
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import Warehouse, ledger, mart_states
 from retail_pipeline_tests.exports import ingest, order_line
 
 pytestmark = pytest.mark.database
@@ -111,7 +111,7 @@ def good(warehouse: Warehouse, states, export) -> Warehouse:
         for mart in marts().values():  # so that what changes from here on is noted
             refresh(warehouse, mart)
         with warehouse.writing() as connection:  # and stays noted
-            ledger.enter_tested(connection, "mart_orders", version=NOTHING, terms="", passed=True)
+            mart_states.enter_tested(connection, "mart_orders", version=NOTHING, terms="", passed=True)
         ingest(warehouse, export("first.csv", *first))
         ingest(warehouse, export("second.csv", *second))
         for mart in marts().values():

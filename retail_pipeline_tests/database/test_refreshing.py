@@ -12,7 +12,7 @@ from retail_pipeline.errors import BadInput
 from retail_pipeline.marts import refresh as refreshing
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import refresh, stale
-from retail_pipeline.warehouse import Warehouse, changes, ledger
+from retail_pipeline.warehouse import Warehouse, changes, ledger, mart_states
 from retail_pipeline.warehouse.dialect import dialect_of
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.loading import load, revert
@@ -64,7 +64,7 @@ def shown(warehouse: Warehouse) -> dict[str, list[tuple]]:
 def assert_as_if_made_anew(warehouse: Warehouse) -> None:
     followed = shown(warehouse)
     with warehouse.reading() as connection:
-        counted = {name: ledger.rows_shown(connection, name) for name in followed}
+        counted = {name: state.rows for name, state in mart_states.states(connection).items()}
     assert counted == {name: len(found) for name, found in followed.items()}
     assert refresh_all(warehouse, full=True) == {"full"}
     anew = shown(warehouse)

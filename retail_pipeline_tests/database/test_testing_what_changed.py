@@ -34,18 +34,19 @@ BY_PARTS = [
 def scopes(warehouse: Warehouse, of: Iterable[Suite] = MART_SUITES.values()) -> dict[str, int | None]:
     """For each mart, the version since which its changes are to be tested; None for all of it."""
     with warehouse.reading() as connection:
-        return {mart: scope.since for mart, scope in under_test.scopes(connection, of).items()}
+        return {suite.table: under_test.scope_of(connection, suite).since for suite in of}
 
 
 def check(warehouse: Warehouse, of: Iterable[Suite] = MART_SUITES.values()) -> dict[str, dict]:
     """Tests marts as the pipeline does; returns the details of what failed."""
     of = list(of)
     with warehouse.reading() as connection:
-        chosen = under_test.scopes(connection, of)
+        chosen = {suite.table: under_test.scope_of(connection, suite) for suite in of}
     verdicts = {suite.table: evaluate(warehouse, suite, since=chosen[suite.table].since) for suite in of}
     passed = {mart: all(verdict.passed for verdict in found.values()) for mart, found in verdicts.items()}
     with warehouse.writing() as connection:
-        under_test.enter(connection, chosen, passed)
+        for mart, scope in chosen.items():
+            under_test.enter(connection, mart, scope, passed=passed[mart])
     assert rows_of(warehouse, tested_parts) == []
     return {
         f"{mart}.{name}": dict(verdict.details)
