@@ -59,7 +59,7 @@ def _test_loads(
 ) -> tuple[list[CheckResult], list[str], list[Mapping[str, Any]]]:
     """What was found, of which loads, and the ledger's rows of all that are in the tables."""
     with warehouse.reading() as connection:
-        loaded = [entry for entry in ledger.entries(connection) if entry["status"] == "loaded"]
+        loaded = ledger.loaded(connection)
         load_ids = ledger.unchecked(connection) or [entry["load_id"] for entry in loaded]
     found = [result for suite in LOAD_SUITES for result in _found(suite, engine.evaluate(suite, load_ids))]
     passed = all(result.passed for result in found if result.severity == "critical")

@@ -89,9 +89,17 @@ def take_in(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str)
             for line_no, column, old, new in found:
                 changes.append(
                     {
-                        **{"load_id": load_id, "line_no": line_no, "column_name": column, "correction_no": number},
-                        **{"old_text": old, "new_text": new, "corrected_by": by[:200], "corrected_at": ledger.now()},
-                        **{"file_name": safe_file_name(path.name)[:255], "sha256": sha256, "is_applied": False},
+                        "load_id": load_id,
+                        "line_no": line_no,
+                        "column_name": column,
+                        "correction_no": number,
+                        "old_text": old,
+                        "new_text": new,
+                        "corrected_by": by[:200],
+                        "corrected_at": ledger.now(),
+                        "file_name": safe_file_name(path.name)[:255],
+                        "sha256": sha256,
+                        "is_applied": False,
                     }
                 )
         if changes:

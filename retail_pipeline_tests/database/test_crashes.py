@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
 
@@ -108,19 +109,23 @@ def test_readers_never_see_half_a_load(warehouse, export):
     seen, done = set(), threading.Event()
 
     def watch() -> None:
-        own = Warehouse(Settings())
-        while not done.is_set():
-            with own.reading() as connection:
-                seen.add(connection.scalar(sa.select(sa.func.count()).select_from(order_lines)))
+        with Warehouse(Settings()) as own:
+            while True:
+                has_ended = done.is_set()
+                with own.reading() as connection:
+                    seen.add(connection.scalar(sa.select(sa.func.count()).select_from(order_lines)))
+                if has_ended:  # so that the end was seen too
+                    return
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        for _ in range(2):
-            ingest(warehouse, path)
-    finally:
-        done.set()
-        watcher.join()
+    with ThreadPoolExecutor(1) as threads:
+        watcher = threads.submit(watch)
+        try:
+            for _ in range(2):
+                ingest(warehouse, path)
+        finally:
+            done.set()
+        watcher.result()
+    assert 300 in seen
     assert seen <= {0, 300}
 
 

@@ -14,7 +14,6 @@ from retail_pipeline.dashboards.description import dashboard_marts, dashboards, 
 from retail_pipeline.dashboards.queries import answers, choices, select
 from retail_pipeline.dashboards.tableau.datasource import EXTRACT
 from retail_pipeline.dashboards.tableau.files import LIVE, PACKAGED, MissingPart, write, write_live
-from retail_pipeline.dashboards.tableau.linter import lint, lint_packaged
 from retail_pipeline.dashboards.tableau.worksheets import figure_name
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.column_types import TYPES
@@ -22,6 +21,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.exact import ExactDecimal
 from retail_pipeline_tests.database.test_dashboards import shop as shop  # the same shop
+from retail_pipeline_tests.tableau_linter import lint, lint_packaged
 from retail_pipeline_tests.tiny_tableau import Workbook
 
 pytestmark = pytest.mark.database
@@ -85,9 +85,8 @@ def test_the_linter_finds_nothing_against_the_types_of_the_extract(package):
     assert lint_packaged(package, tables) == []
 
 
+@pytest.mark.parametrize("database_url", [pytest.param("mysql", marks=pytest.mark.mysql)], indirect=True)
 def test_the_linter_finds_nothing_against_the_types_of_the_database(shop, tmp_path):
-    if shop.is_sqlite:
-        return
     list(write(shop, tmp_path, "18.1"))
     kinds = {int: "integer", str: "string", Decimal: "real"}
     with shop.reading() as connection:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from retail_pipeline.demo.platforms import PLATFORMS, discount, orders, write_platform_sample
 from retail_pipeline.demo.sample import Shop
 from retail_pipeline.intake.inspection import encoding_of
 from retail_pipeline.intake.lines import type_batch
 from retail_pipeline.intake.reader import read_batches, verify
 from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.sources import SourceCatalogue
+from retail_pipeline_tests.platforms import PLATFORMS, discount, orders, write_platform_sample
 
 SOLD = list(orders(Shop(200, 2010)))
 LINES = [(sold, line) for sold in SOLD for line in sold.order.goods]

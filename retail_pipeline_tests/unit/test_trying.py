@@ -8,10 +8,10 @@ import yaml
 from click.testing import CliRunner
 
 from retail_pipeline.cli import main
-from retail_pipeline.demo.platforms import PLATFORMS, write_platform_sample
 from retail_pipeline.demo.sample import write_sample
 from retail_pipeline.intake.inference import propose
 from retail_pipeline.sources.profile import SourceProfile
+from retail_pipeline_tests.platforms import PLATFORMS, write_platform_sample
 from retail_pipeline_tests.workbooks import write_xlsx
 
 

@@ -12,11 +12,11 @@ from retail_pipeline.dashboards.description import dashboards
 from retail_pipeline.dashboards.queries import Answers, Choices, Coverage, Selection
 from retail_pipeline.dashboards.tableau.datasource import EXTRACT, Hyper, MySQL
 from retail_pipeline.dashboards.tableau.fields import TYPES
-from retail_pipeline.dashboards.tableau.linter import lint
 from retail_pipeline.dashboards.tableau.workbook import FORMATS, Contents, data_source_files, workbook
 from retail_pipeline.dashboards.tableau.xml import document
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.measures import measures
+from retail_pipeline_tests.tableau_linter import lint
 
 SCHEMAS = Path(os.environ.get("RETAIL_TEST_TABLEAU_XSD") or Path(__file__).parents[3] / "shared" / "tableau")
 LIVE = MySQL("db-host", 3306, "retail")
