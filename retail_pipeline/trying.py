@@ -31,19 +31,20 @@ def infer_profile(path: Path) -> None:
 
 
 def _told(path: Path, profile: SourceProfile, outcome: Outcome) -> list[str]:
-    first, last = min(outcome.days, default="–"), max(outcome.days, default="–")
-    share = outcome.rows_quarantined / outcome.rows_read if outcome.rows_read else 0
+    figures = outcome.figures
+    first, last = figures.first_invoice_date or "–", figures.last_invoice_date or "–"
+    share = figures.rows_quarantined / figures.rows_read if figures.rows_read else 0
     said = [
         f"{path.name}: source {profile.name}, {outcome.encoding}; nothing was loaded, this is a dry run.",
         "",
-        f"Rows read       {outcome.rows_read:>12,}",
-        f"  would load    {outcome.rows_loaded:>12,}   {outcome.amount_loaded:>16,.2f} {profile.currency}"
+        f"Rows read       {figures.rows_read:>12,}",
+        f"  would load    {figures.rows_loaded:>12,}   {figures.amount_loaded:>16,.2f} {profile.currency}"
         f"   {first} to {last}",
         *(
             f"    {kind:<15}{count:>9,}   {outcome.amount_by_kind[kind]:>16,.2f}"
             for kind, count in outcome.rows_by_kind.most_common()
         ),
-        f"  quarantined   {outcome.rows_quarantined:>12,}   {outcome.amount_quarantined:>16,.2f}"
+        f"  quarantined   {figures.rows_quarantined:>12,}   {figures.amount_quarantined:>16,.2f}"
         f"   {share:.2%} of the rows",
     ]
     for code, reason in sorted(outcome.reasons.items(), key=lambda item: -item[1].rows):

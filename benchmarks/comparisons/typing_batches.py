@@ -15,8 +15,8 @@ from retail_pipeline.intake.reader import read_batches
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, bulk
+from retail_pipeline.warehouse.loading import rows_of
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
-from retail_pipeline.warehouse.tables import order_lines, raw_order_lines
 
 
 def compare(bench: Bench) -> Comparison:
@@ -40,18 +40,13 @@ def _measured(bench: Bench, what: str) -> Cost:
         warehouse = Warehouse(Settings(_env_file=None, home=folder, database_url=url))
         upgrade(warehouse)
         path = bench.exports.whole
-        constants = {"load_id": "bench", "source": profile.name, "currency": profile.currency}
         with warehouse.writing() as connection:
             batches = read_batches(path, profile, encoding_of(path, profile.encodings), warehouse.settings.batch_rows)
             for text in batches:
                 typed = _timed(seconds, "typing", lambda text=text: type_batch(text.frame, profile, text.date_formats))
-                raw = text.frame.drop(columns=["file_line", "misfit"])
-                for table, frame, columns in (
-                    (raw_order_lines, raw, {"load_id": "bench"}),
-                    (order_lines, typed.lines, constants),
-                ):
+                for table, (frame, constants) in rows_of(text, typed, "bench", profile).items():
                     rows = pa.Table.from_pandas(frame, preserve_index=False)
-                    _timed(seconds, "loading", partial(bulk.insert, connection, table, rows, columns))
+                    _timed(seconds, "loading", partial(bulk.insert, connection, table, rows, constants))
                 lines += len(typed.lines)
         warehouse.engine.dispose()
     return Cost(seconds=seconds[what], cpu_seconds=seconds[what], peak_mib=0, lines=lines)

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from decimal import Decimal
 
 import pyarrow as pa
@@ -18,9 +17,9 @@ from retail_pipeline.spark.store import Store, load_folder, superseded_folder
 from retail_pipeline.spark.tables import Loads, Tables
 from retail_pipeline.warehouse import Warehouse, bulk, changes, correcting, ledger
 from retail_pipeline.warehouse.landing import kept_file, unpruned
-from retail_pipeline.warehouse.loading import Progress
+from retail_pipeline.warehouse.loading import Progress, delete_lines, said
 from retail_pipeline.warehouse.retrying import retried
-from retail_pipeline.warehouse.tables import LINE_TABLES, quarantined_lines, raw_order_lines
+from retail_pipeline.warehouse.tables import quarantined_lines, raw_order_lines
 
 log = logging.getLogger(__name__)
 
@@ -116,10 +115,9 @@ def _enter_loaded(
         changes.enter_unnoted(connection)
         for outcome in read:
             export = outcome.export
-            _delete_lines(connection, export.load_id)
+            delete_lines(connection, export.load_id)
             _keep_held_rows(connection, store, export)
-            said = {"currency": export.profile.currency, "has_totals": int(export.profile.has_totals)}
-            figures = asdict(outcome.figures) | said
+            figures = said(outcome.figures, export.profile)
             ledger.enter_loaded(connection, export.load_id, run_id, figures, at=export.loaded_at)
             if correcting.of_load(connection, export.load_id) == export.corrections:  # none came since it was read
                 correcting.enter_applied(connection, export.load_id)
@@ -130,7 +128,7 @@ def _enter_loaded(
 def _enter_reverted(warehouse: Warehouse, load_id: str, superseded: Superseded) -> None:
     with warehouse.writing() as connection:
         changes.enter_unnoted(connection)
-        _delete_lines(connection, load_id)
+        delete_lines(connection, load_id)
         ledger.enter_reverted(connection, load_id)
         _enter_superseded(connection, superseded)
 
@@ -149,11 +147,6 @@ def _enter_superseded(connection: sa.Connection, superseded: Superseded) -> None
         more, worth = rows - load["rows_superseded"], amount - load["amount_superseded"]
         if more or worth:
             ledger.move_figures(connection, load["load_id"], more, worth)
-
-
-def _delete_lines(connection: sa.Connection, load_id: str) -> None:
-    for table in LINE_TABLES:
-        connection.execute(sa.delete(table).where(table.c.load_id == load_id))
 
 
 def _keep_held_rows(connection: sa.Connection, store: Store, export: Export) -> None:

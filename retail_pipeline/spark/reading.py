@@ -13,12 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from retail_pipeline.errors import BadFile
+from retail_pipeline.intake.figures import Figures
 from retail_pipeline.intake.lines import type_batch
 from retail_pipeline.intake.reader import read_batches
-from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
+from retail_pipeline.sources import SourceProfile
 from retail_pipeline.spark.store import ARRIVING, Store, load_folder
 from retail_pipeline.warehouse.correcting import Texts, corrected
-from retail_pipeline.warehouse.loading import Figures
+from retail_pipeline.warehouse.loading import rows_of
 from retail_pipeline.warehouse.streaming import table_schema
 from retail_pipeline.warehouse.tables import order_lines, quarantined_lines, raw_order_lines
 
@@ -88,6 +89,7 @@ def _read(store: Store, export: Export, batch_rows: int) -> dict:
     and are alike.
     """
     figures, error = Figures(), None
+    marks = {"overlap": export.profile.overlap, "repeats": export.profile.repeats}  # for the table that has them
     with ExitStack() as closing:
         tables = {
             name: closing.enter_context(_Table(store, load_folder(name, export.load_id, export.loaded_at), schema))
@@ -96,14 +98,8 @@ def _read(store: Store, export: Export, batch_rows: int) -> dict:
         try:
             for text in read_batches(export.path, export.profile, export.encoding, batch_rows):
                 typed = type_batch(corrected(text.frame, export.corrections), export.profile, text.date_formats)
-                constants = {"load_id": export.load_id}
-                tables["raw_order_lines"].add(text.frame[["line_no", *RAW_COLUMNS, "extra"]], constants)
-                tables["quarantined_lines"].add(typed.rejects, constants | {"status": "held"})
-                profile = export.profile
-                constants |= {"source": profile.name, "currency": profile.currency}
-                tables["order_lines"].add(
-                    typed.lines, constants | {"overlap": profile.overlap, "repeats": profile.repeats}
-                )
+                for table, (rows, constants) in rows_of(text, typed, export.load_id, export.profile).items():
+                    tables[table.name].add(rows, constants | marks)
                 figures.count(text, typed)
         except BadFile as problem:
             error = str(problem)

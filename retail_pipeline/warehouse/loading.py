@@ -4,17 +4,15 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from datetime import date
-from decimal import Decimal
-from typing import TypeVar
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from retail_pipeline.errors import BadFile, BadInput
+from retail_pipeline.intake.figures import Figures
 from retail_pipeline.intake.lines import TypedBatch, type_batch
 from retail_pipeline.intake.reader import TextBatch, read_batches
 from retail_pipeline.sources import RAW_COLUMNS, SourceProfile
@@ -35,37 +33,6 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(load_id: str, bytes_read: int, file_bytes: int) -> None:
     """For whoever doesn't watch."""
-
-
-@dataclass
-class Figures:
-    """What the ledger says of a load before overlaps are settled: rows, amounts in the source's currency, dates."""
-
-    rows_read: int = 0
-    rows_loaded: int = 0
-    rows_quarantined: int = 0
-    rows_superseded: int = 0
-    rows_repeated: int = 0
-    amount_read: Decimal = Decimal(0)
-    amount_loaded: Decimal = Decimal(0)
-    amount_quarantined: Decimal = Decimal(0)
-    amount_superseded: Decimal = Decimal(0)
-    first_invoice_date: date | None = None
-    last_invoice_date: date | None = None
-
-    def count(self, text: TextBatch, typed: TypedBatch) -> None:
-        """Adds a batch. What was read is counted from the batch read, not from what became of it."""
-        self.rows_read += len(text.frame)
-        self.rows_loaded += len(typed.lines)
-        self.rows_quarantined += len(typed.rejects)
-        loaded, held = _sum(typed.lines["amount"]), _sum(typed.rejects["amount"])
-        self.amount_read += loaded + held
-        self.amount_loaded += loaded
-        self.amount_quarantined += held
-        if len(typed.lines):
-            days = pc.min_max(pa.array(typed.lines["invoice_date"])).as_py()
-            self.first_invoice_date = min(filter(None, (self.first_invoice_date, days["min"])))
-            self.last_invoice_date = max(filter(None, (self.last_invoice_date, days["max"])))
 
 
 @retried
@@ -90,8 +57,7 @@ def load(
             change = _take_out(connection, load_id)
             figures = _insert_batches(warehouse, connection, entry, profile, progress)
             figures.rows_repeated = overlap.repeated_rows(connection, load_id)
-            said = {"currency": profile.currency, "has_totals": int(profile.has_totals)}
-            ledger.enter_loaded(connection, load_id, run_id, asdict(figures) | said)
+            ledger.enter_loaded(connection, load_id, run_id, said(figures, profile))
             correcting.enter_applied(connection, load_id)
             change.note(figures.rows_read)
             if profile.repeats == "drop":
@@ -152,9 +118,31 @@ def _take_out(connection: sa.Connection, load_id: str) -> Change:
     """Deletes a load's rows, with the invoices that it shares with others left to be settled."""
     change = Change(connection, load_id)
     overlap.contest_what_it_shares(connection, load_id)
+    delete_lines(connection, load_id)
+    return change
+
+
+def delete_lines(connection: sa.Connection, load_id: str) -> None:
+    """Deletes a load's rows of all tables."""
     for table in LINE_TABLES:
         connection.execute(sa.delete(table).where(table.c.load_id == load_id))
-    return change
+
+
+def said(figures: Figures, profile: SourceProfile) -> dict[str, Any]:
+    """What the ledger says of a load's figures, with what they depend on."""
+    return asdict(figures) | {"currency": profile.currency, "has_totals": int(profile.has_totals)}
+
+
+def rows_of(
+    text: TextBatch, typed: TypedBatch, load_id: str, profile: SourceProfile
+) -> dict[sa.Table, tuple[pd.DataFrame, dict[str, str]]]:
+    """The rows that a batch leaves in each table, and the columns that are alike in all of them."""
+    of_load = {"load_id": load_id}
+    return {
+        raw_order_lines: (text.frame[["line_no", *RAW_COLUMNS, "extra"]], of_load),
+        order_lines: (typed.lines, of_load | {"source": profile.name, "currency": profile.currency}),
+        quarantined_lines: (typed.rejects, of_load | {"status": "held"}),
+    }
 
 
 def _insert_batches(
@@ -168,11 +156,8 @@ def _insert_batches(
         (text, type_batch(correcting.corrected(text.frame, corrections), profile, text.date_formats)) for text in texts
     )
     for text, typed in one_ahead(typed_batches):
-        raw = text.frame[["line_no", *RAW_COLUMNS, "extra"]]
-        bulk.insert(connection, raw_order_lines, _arrow(raw), {"load_id": load_id})
-        line_constants = {"load_id": load_id, "source": profile.name, "currency": profile.currency}
-        bulk.insert(connection, order_lines, _arrow(typed.lines), line_constants)
-        bulk.insert(connection, quarantined_lines, _arrow(typed.rejects), {"load_id": load_id, "status": "held"})
+        for table, (rows, constants) in rows_of(text, typed, load_id, profile).items():
+            bulk.insert(connection, table, pa.Table.from_pandas(rows, preserve_index=False), constants)
         figures.count(text, typed)
         progress(load_id, text.bytes_read, entry["file_bytes"])
     return figures
@@ -186,11 +171,3 @@ def one_ahead(items: Iterator[T]) -> Iterator[T]:
         while (item := coming.result()) is not end:
             coming = thread.submit(next, items, end)
             yield item
-
-
-def _arrow(frame: pd.DataFrame) -> pa.Table:
-    return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def _sum(amounts: pd.Series) -> Decimal:
-    return pc.sum(pa.array(amounts)).as_py() or Decimal(0)
