@@ -12,17 +12,16 @@ from sqlglot import exp
 from retail_pipeline.marts import incremental
 from retail_pipeline.marts.catalogue import Mart, Parts, marts, sql_schema
 from retail_pipeline.warehouse import Warehouse, changes, ledger, mart_states
-from retail_pipeline.warehouse.dialect import (
+from retail_pipeline.warehouse.dialect import dialect_of, translate
+from retail_pipeline.warehouse.mart_states import NOT_MADE, MartState
+from retail_pipeline.warehouse.retrying import retried
+from retail_pipeline.warehouse.table_changes import (
     add_up,
     delete_by_index,
     delete_parts,
-    dialect_of,
     replaced_table,
     temporary_table,
-    translate,
 )
-from retail_pipeline.warehouse.mart_states import NOT_MADE, MartState
-from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import REFRESH_PARTS_INDEX, lines_before, refresh_parts, tested_parts
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from retail_pipeline.marts.catalogue import Mart
 from retail_pipeline.marts.refresh import fill_anew
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.dialect import scratch_table
+from retail_pipeline.warehouse.table_changes import scratch_table
 
 SCRATCH = "made_anew"
 SAMPLE_ROWS = 10

@@ -12,8 +12,8 @@ from retail_pipeline.marts.incremental import is_chosen
 from retail_pipeline.marts.refresh import choose_to_test, few_changes_since
 from retail_pipeline.quality.catalogue import Suite, suites
 from retail_pipeline.warehouse import Warehouse, changes, check_results, mart_states
-from retail_pipeline.warehouse.dialect import delete_by_index
 from retail_pipeline.warehouse.mart_states import NOT_MADE
+from retail_pipeline.warehouse.table_changes import delete_by_index
 from retail_pipeline.warehouse.tables import TESTED_PARTS_INDEX, tested_parts
 
 

@@ -14,10 +14,11 @@ from retail_pipeline.spark.delivery import deliver_from_executors, deliver_from_
 from retail_pipeline.spark.store import mart_folder
 from retail_pipeline.spark.tables import Tables
 from retail_pipeline.warehouse import Warehouse, changes, ledger, mart_states
-from retail_pipeline.warehouse.dialect import replaced_table, translate
+from retail_pipeline.warehouse.dialect import translate
 from retail_pipeline.warehouse.exact import ExactDecimal
 from retail_pipeline.warehouse.mart_states import NOT_MADE, MartState
 from retail_pipeline.warehouse.retrying import retried
+from retail_pipeline.warehouse.table_changes import replaced_table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

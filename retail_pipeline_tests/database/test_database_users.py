@@ -16,9 +16,9 @@ from retail_pipeline.marts.refresh import refresh
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, correcting, rights
-from retail_pipeline.warehouse.dialect import replaced_table
 from retail_pipeline.warehouse.landing import land
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
+from retail_pipeline.warehouse.table_changes import replaced_table
 from retail_pipeline.warehouse.tables import quarantined_lines
 from retail_pipeline_tests.exports import ONLINE_RETAIL, ingest, order_line
 
