@@ -260,8 +260,7 @@ def _status(entry: sa.RowMapping, dagster: Dagster, *, is_corrected: bool) -> St
 
 
 def _run_url(warehouse: Warehouse, run_id: str | None) -> str | None:
-    settings = warehouse.settings
-    return f"{(settings.dagster_public_url or settings.dagster_url).rstrip('/')}/runs/{run_id}" if run_id else None
+    return f"{warehouse.settings.dagster_link}/runs/{run_id}" if run_id else None
 
 
 def _held_back(connection: sa.Connection, load_id: str) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import pyarrow
 
-from retail_pipeline.errors import BadInput
+from retail_pipeline.errors import BadInput, few_of
 from retail_pipeline.marts import refresh, verification
 from retail_pipeline.marts.catalogue import Mart
 from retail_pipeline.quality import great_expectations_bridge as bridge
@@ -73,8 +73,8 @@ class DatabaseEngine:
     def refresh(self, mart: Mart, *, full: bool = False) -> refresh.Refresh:
         if not self._all_lines_are_here and (elsewhere := self._without_lines()):
             raise BadInput(
-                f"{', '.join(elsewhere[:5])}{' and others' if len(elsewhere) > 5 else ''}: loaded by Spark, and not in "
-                f"the database. `retail loads reload {elsewhere[0]}` loads all of them there"
+                f"{few_of(elsewhere)}: loaded by Spark, and not in the database. "
+                f"`retail loads reload {elsewhere[0]}` loads all of them there"
             )
         self._all_lines_are_here = True  # asked once in a run: it looks at every load, and no other run is at work
         return refresh.refresh(self._warehouse, mart, full=full)

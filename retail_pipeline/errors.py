@@ -1,5 +1,12 @@
 """What goes wrong because of what people gave us or what the work depends on, as opposed to bugs."""
 
+from collections.abc import Sequence
+
+
+def few_of(names: Sequence[str]) -> str:
+    """Names as a message has them: the first of them, where they are many."""
+    return ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
+
 
 class BadInput(Exception):
     """Something the user gave can't be used; the message says what, where and what to do.

@@ -49,7 +49,6 @@ def _ingest(warehouse: Warehouse, files: Sequence[Path], source: str | None, by:
     with warehouse.reading() as connection:
         corrected = ledger.to_be_corrected(connection)
         entries = ledger.entries(connection, landed if files else [*ledger.waiting(connection), *corrected])
-        unchecked = ledger.unchecked(connection)
     pending = [entry["load_id"] for entry in entries if entry["status"] != "loaded" or entry["load_id"] in corrected]
     for entry in entries:
         if entry["load_id"] not in pending and len(entries) <= 10:
@@ -61,8 +60,8 @@ def _ingest(warehouse: Warehouse, files: Sequence[Path], source: str | None, by:
         status = _run_ingest(warehouse, pending)
     elif problems and not landed:
         pass  # whoever mistyped something is told at once; what others left unfinished can wait
-    elif unchecked or stale(warehouse) or untested(warehouse):
-        status = _refresh_marts(warehouse)
+    elif _are_marts_behind(warehouse):
+        status = _run_refresh(warehouse)
     elif not problems:
         click.echo("Nothing is new; tables and marts are up to date.")
     for problem in problems:
@@ -82,18 +81,23 @@ def _warn_of_made_up_sales(warehouse: Warehouse, files: Sequence[Path]) -> None:
         )
 
 
+def _are_marts_behind(warehouse: Warehouse) -> bool:
+    """Whether there are loads that haven't passed, or marts that don't show all lines or weren't tested since."""
+    with warehouse.reading() as connection:
+        unchecked = ledger.unchecked(connection)
+    return bool(unchecked or stale(warehouse) or untested(warehouse))
+
+
 def refresh_marts(*, full: bool = False) -> int:
     """Checks what hasn't been checked and refreshes marts that need it; returns the exit status."""
     with _opened() as warehouse:
-        return _refresh_marts(warehouse, full=full)
-
-
-def _refresh_marts(warehouse: Warehouse, *, full: bool = False) -> int:
-    with warehouse.reading() as connection:
-        unchecked = ledger.unchecked(connection)
-    if not (full or unchecked or stale(warehouse) or untested(warehouse)):
+        if full or _are_marts_behind(warehouse):
+            return _run_refresh(warehouse, full=full)
         click.echo("The marts are up to date.")
         return 0
+
+
+def _run_refresh(warehouse: Warehouse, *, full: bool = False) -> int:
     from retail_pipeline.defs.instance import open_instance
     from retail_pipeline.defs.runs import run_refresh
 
@@ -111,7 +115,7 @@ def revert_load(load_id: str) -> int:
         with warehouse.alone():
             engine_of(warehouse).revert(load_id, SourceCatalogue(warehouse.settings.sources_folder))
         click.echo(f"{load_id} is taken back out.")
-        return _refresh_marts(warehouse)
+        return _run_refresh(warehouse)
 
 
 def reload_load(load_id: str, source: str | None) -> int:

@@ -236,6 +236,11 @@ class Settings(BaseSettings):
         return self.database_url.get_secret_value() or f"sqlite:///{self.resolved_home / 'retail.db'}"
 
     @property
+    def dagster_link(self) -> str:
+        """Where people find Dagster, without a slash at its end."""
+        return (self.dagster_public_url or self.dagster_url).rstrip("/")
+
+    @property
     def sources_folder(self) -> Path:
         return self.sources.expanduser().resolve() if self.sources else self.resolved_home / "sources"
 

@@ -99,13 +99,12 @@ def _of_runs(context: dg.SensorEvaluationContext, settings: Settings, position: 
         checks, held = {}, {}
     else:
         position.runs = max([position.runs, *(_in_utc(record.update_timestamp) for record in records)])
-    base = (settings.dagster_public_url or settings.dagster_url).rstrip("/")
     for run in runs:
         failed = run.status == dg.DagsterRunStatus.FAILURE and run.tags.get(WILL_BE_RETRIED) != "true"
         finished = alert.FinishedRun(
             run.run_id,
             run.job_name,
-            f"{base}/runs/{run.run_id}",
+            f"{settings.dagster_link}/runs/{run.run_id}",
             failed,
             _errors(context.instance, run.run_id) if failed else (),
             checks.get(run.run_id, ()),
@@ -160,8 +159,7 @@ def _of_stale_marts(instance: dg.DagsterInstance, settings: Settings, position: 
     stale = sorted(key.path[-1] for key, record in states.items() if record.freshness_state.value == "FAIL")
     if stale and stale == position.stale:
         today = datetime.now(settings.zone).date().isoformat()
-        base = (settings.dagster_public_url or settings.dagster_url).rstrip("/")
-        yield alert.of_stale_marts(stale, settings.stale_fail_hours, today, f"{base}/assets")
+        yield alert.of_stale_marts(stale, settings.stale_fail_hours, today, f"{settings.dagster_link}/assets")
     position.stale = stale
 
 

@@ -9,6 +9,7 @@ from retail_pipeline.defs.automation import WHEN_LINES_CHANGED
 from retail_pipeline.defs.executor import WORK_TAG
 from retail_pipeline.defs.metadata import OWNERS, derived, described
 from retail_pipeline.defs.resources import POOL, Retail
+from retail_pipeline.errors import few_of
 from retail_pipeline.marts.catalogue import Mart, marts
 from retail_pipeline.marts.lineage import column_lineage
 from retail_pipeline.settings import Settings
@@ -72,9 +73,8 @@ def lineage(name: str) -> dg.TableColumnLineage:
 def _refuse_unchecked_loads(retail: Retail) -> None:
     """A critical check blocks the marts also where it failed, or was left out, in another run."""
     if retail.unchecked:
-        names = ", ".join(retail.unchecked[:5]) + (" and others" if len(retail.unchecked) > 5 else "")
         raise dg.Failure(
-            f"loads that haven't passed the critical checks: {names}. "
+            f"loads that haven't passed the critical checks: {few_of(retail.unchecked)}. "
             "Run the job refresh_marts, which checks them first, or look at the failed checks of order_lines.",
             allow_retries=False,
         )

@@ -10,7 +10,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 import sqlglot
 
-from retail_pipeline.errors import BadInput
+from retail_pipeline.errors import BadInput, few_of
 from retail_pipeline.marts.catalogue import marts, sql_schema
 from retail_pipeline.spark.reading import SCHEMAS
 from retail_pipeline.spark.session import session_of
@@ -54,8 +54,8 @@ class Tables:
                 self._show(table.name, found, lambda found=found: self.session.createDataFrame(found))
         if missing := self.missing(loaded):
             raise BadInput(
-                f"{', '.join(missing[:5])}{' and others' if len(missing) > 5 else ''}: loaded by the database, and not "
-                f"by Spark. `retail loads reload {missing[0]}` has Spark read all of them"
+                f"{few_of(missing)}: loaded by the database, and not by Spark. "
+                f"`retail loads reload {missing[0]}` has Spark read all of them"
             )
         self._show_lines(loaded)
         folder = superseded_folder(loaded)
