@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +56,7 @@ def _ingest(warehouse: Warehouse, files: Sequence[Path], source: str | None, by:
 
     status = 0
     if pending:
-        _warn_of_made_up_sales(warehouse, files)
+        _warn_of_made_up_sales(warehouse, {entry["file_name"] for entry in entries if entry["load_id"] in pending})
         status = _run_ingest(warehouse, pending)
     elif problems and not landed:
         pass  # whoever mistyped something is told at once; what others left unfinished can wait
@@ -69,10 +69,11 @@ def _ingest(warehouse: Warehouse, files: Sequence[Path], source: str | None, by:
     return 2 if problems else status
 
 
-def _warn_of_made_up_sales(warehouse: Warehouse, files: Sequence[Path]) -> None:
+def _warn_of_made_up_sales(warehouse: Warehouse, coming: Collection[str]) -> None:
+    """Where the demonstration was shown, names of files to be loaded that aren't its own are those of a real shop."""
     with warehouse.reading() as connection:
-        names = {entry["file_name"] for entry in ledger.loaded(connection)}
-    if MADE_UP in names and not all(path.name == MADE_UP or is_one(path) for path in files):
+        there = {entry["file_name"] for entry in ledger.loaded(connection)}
+    if MADE_UP in there and set(coming) != {MADE_UP}:
         home = warehouse.settings.resolved_home
         click.echo(
             f"retail: {home} holds the made-up sales of the demonstration, which will be counted too; "

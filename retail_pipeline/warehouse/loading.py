@@ -95,8 +95,7 @@ def revert(warehouse: Warehouse, load_id: str, appending: Collection[str] = ()) 
 def _rows_to_take_back(warehouse: Warehouse, load_id: str) -> int:
     with warehouse.reading() as connection:
         entry = ledger.entry(connection, load_id)
-    if entry["status"] != "loaded":
-        raise BadInput(f"{load_id} isn't in the tables: it is {entry['status']}")
+    _refuse_absent(entry)
     return entry["rows_read"]
 
 
@@ -106,12 +105,18 @@ def _take_back(warehouse: Warehouse, load_id: str, appending: Collection[str]) -
         entry = ledger.entry(connection, load_id)
         if entry["status"] == "reverted":  # by the attempt before, of which no answer came
             return
+        _refuse_absent(entry)
         change = _take_out(connection, load_id)
         change.note(entry["rows_read"])
         for source in appending:
             overlap.release(connection, source)
         overlap.settle(connection)
         ledger.enter_reverted(connection, load_id)
+
+
+def _refuse_absent(entry: sa.RowMapping) -> None:
+    if entry["status"] != "loaded":
+        raise BadInput(f"{entry['load_id']} isn't in the tables: it is {entry['status']}")
 
 
 def _take_out(connection: sa.Connection, load_id: str) -> Change:

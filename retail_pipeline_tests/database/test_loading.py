@@ -3,13 +3,15 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
 
+from retail_pipeline.engines import DatabaseEngine
 from retail_pipeline.errors import BadFile, BadInput, Unreachable
+from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, bulk, ledger
 from retail_pipeline.warehouse.landing import land, landed_file, read_anew
 from retail_pipeline.warehouse.loading import load, revert
@@ -162,12 +164,14 @@ def test_a_source_that_turns_out_to_cut_invoices_in_two_gets_its_other_halves_ba
     assert_everything_is_accounted_for(warehouse)
 
 
-def test_a_half_of_an_invoice_that_is_taken_back_leaves_the_others(warehouse, export):
+def test_a_half_of_an_invoice_that_is_taken_back_leaves_the_others(warehouse, export, tmp_path):
     first = ingest(warehouse, export("1.csv", order_line("1", "A")))
     second = ingest(warehouse, export("2.csv", order_line("1", "B")))
     cut = ONLINE_RETAIL.model_copy(update={"overlap": "append"})
     third = ingest(warehouse, export("3.csv", order_line("1", "C")), cut)
-    revert(warehouse, first, appending=[cut.name])
+    shipped = (SourceCatalogue.shipped / "online_retail.yaml").read_text(encoding="utf-8")
+    (tmp_path / "online_retail.yaml").write_text(f"{shipped}\noverlap: append\n", encoding="utf-8")
+    DatabaseEngine(warehouse).revert(first, SourceCatalogue(tmp_path))
     assert rows(warehouse, order_lines, "load_id") == [(second,), (third,)]
     assert_everything_is_accounted_for(warehouse)
 
@@ -181,6 +185,18 @@ def test_lines_that_are_to_be_read_by_another_profile_are_replaced_until_they_ar
     load(warehouse, first, other_shop)
     assert rows(warehouse, order_lines, "load_id", "source") == [(first, "other_shop"), (second, "online_retail")]
     assert_everything_is_accounted_for(warehouse)
+
+
+def test_a_load_that_is_to_be_read_by_another_profile_and_has_no_run_is_taken_over_and_not_taken_back(
+    warehouse, export
+):
+    load_id = ingest(warehouse, export("1.csv", order_line("1")))
+    read_anew(warehouse, load_id, ONLINE_RETAIL)
+    with pytest.raises(BadInput, match="it is landed"):
+        revert(warehouse, load_id)
+    with warehouse.writing() as connection:
+        taken = ledger.take_over(connection, abandoned_after=timedelta(0))
+    assert [entry["load_id"] for entry in taken] == [load_id]
 
 
 def test_a_load_is_taken_back_once_also_where_the_answer_to_the_commit_is_lost(warehouse, export, monkeypatch):

@@ -55,9 +55,11 @@ def test_who_ingests_beside_the_made_up_sales_of_the_demonstration_is_told_so(ho
     with Warehouse(Settings(home=home)) as warehouse:
         upgrade(warehouse)
         ingest(warehouse, export("sample_export.csv", order_line("1")))
-    result = warm_retail("ingest", export("own.csv", order_line("2")), home=home)
-    assert result.returncode == 0, result.stderr
+    (home.parent / "empty.csv").touch()
+    result = warm_retail("ingest", home.parent / "empty.csv", export("own.csv", order_line("2")), home=home)
     assert "holds the made-up sales of the demonstration, which will be counted too" in result.stderr
+    assert "empty.csv: the file is empty" in result.stderr
+    assert "1 loaded" in result.stdout
 
 
 def test_ingest_tells_what_came_of_each_file_and_keeps_going_after_a_bad_one(home, export, tmp_path):

@@ -327,11 +327,7 @@ def test_a_file_is_recognised_in_each_encoding_of_the_known_sources(tmp_path, en
         (b"\n \n", ": no header line: the file is blank"),
         (b"PK\x03\x04", ": is a damaged zip archive or workbook: File is not a zip file"),
         (b"a\0b", ", line 1: holds a NUL byte, so it is no text file"),
-        (
-            b"a,b\n1,2",
-            ", line 1: no known source has these columns: a, b; `retail sources infer` proposes "
-            "a profile for them, or name a source with --source",
-        ),
+        (b"a,b\n1,2", f", line 1: no known source has these columns: a, b; {WHAT_TO_DO}"),
     ],
 )
 def test_a_file_that_no_source_could_read_is_refused_for_what_it_is(tmp_path, content, complaint):
