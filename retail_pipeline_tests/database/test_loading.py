@@ -170,7 +170,7 @@ def test_a_half_of_an_invoice_that_is_taken_back_leaves_the_others(warehouse, ex
     cut = ONLINE_RETAIL.model_copy(update={"overlap": "append"})
     third = ingest(warehouse, export("3.csv", order_line("1", "C")), cut)
     shipped = (SourceCatalogue.shipped / "online_retail.yaml").read_text(encoding="utf-8")
-    (tmp_path / "online_retail.yaml").write_text(f"{shipped}\noverlap: append\n", encoding="utf-8")
+    (tmp_path / "online_retail.yaml").write_text(shipped.replace("overlap: replace", "overlap: append"), "utf-8")
     DatabaseEngine(warehouse).revert(first, SourceCatalogue(tmp_path))
     assert rows(warehouse, order_lines, "load_id") == [(second,), (third,)]
     assert_everything_is_accounted_for(warehouse)

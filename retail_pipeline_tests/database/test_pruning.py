@@ -109,6 +109,15 @@ def test_a_pruned_load_can_be_taken_back_out_and_ingested_again(pruned, tmp_path
     assert len(rows(warehouse, raw_order_lines)) == 5
 
 
+def test_the_file_of_a_load_that_was_taken_back_out_is_pruned_too(warehouse, export):
+    load_id = ingest(warehouse, export("old.csv", order_line("1")))
+    age(warehouse, load_id, 31)
+    revert(warehouse, load_id)
+    warehouse.settings.keep_files_days = 30
+    assert prune(warehouse).files == 1
+    assert not file_of(warehouse, load_id).exists()
+
+
 def test_a_load_that_is_not_checked_or_waits_for_a_correction_is_kept_and_a_pruning_that_was_killed_is_finished(
     warehouse, export
 ):
