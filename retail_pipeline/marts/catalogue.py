@@ -16,8 +16,9 @@ from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.column_types import TYPES, TypeName
 from retail_pipeline.marts.files import FOLDER, Described, content_of, validated
 from retail_pipeline.marts.measures import formula, measures
+from retail_pipeline.warehouse.collation import MYSQL
 from retail_pipeline.warehouse.geography import country_rows
-from retail_pipeline.warehouse.tables import MYSQL, metadata
+from retail_pipeline.warehouse.tables import metadata
 
 
 class MartColumn(Described):

@@ -48,7 +48,8 @@ MYSQL_SESSION = (
 LONGEST_LOCK_NAME = 64
 """Of MySQL's."""
 
-DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mariadb+pymysql", "sqlite": "sqlite"}
+DRIVERS = {"mysql": "mysql+pymysql", "mariadb": "mysql+pymysql", "sqlite": "sqlite"}
+"""What SQLAlchemy is told; which kind of server it is, is seen from the server itself."""
 
 
 class Warehouse:

@@ -106,9 +106,7 @@ def lines(connection: sa.Connection, wanted: LineFilter) -> sa.Select:
 def in_order(connection: sa.Connection, wanted: LineFilter) -> sa.Select:
     """A query for all lines that are wanted, in the order of their key."""
     query = lines(connection, wanted).order_by(*(order_lines.c[name] for name in wanted.key))
-    for dialect in ("mysql", "mariadb"):
-        query = query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", dialect)
-    return query
+    return query.with_hint(order_lines, f"FORCE INDEX ({wanted.index})", "mysql")
 
 
 def _conditions(wanted: LineFilter, connection: sa.Connection) -> Iterator[sa.ColumnElement[bool]]:

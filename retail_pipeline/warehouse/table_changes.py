@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
+from retail_pipeline.warehouse.collation import MYSQL
 from retail_pipeline.warehouse.exact import SCALE
-from retail_pipeline.warehouse.tables import MYSQL
 
 
 def add_up(

@@ -18,6 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, sqlite
 from sqlalchemy.types import TypeEngine
 
+from retail_pipeline.warehouse.collation import MYSQL
 from retail_pipeline.warehouse.exact import ExactDecimal
 
 metadata = MetaData(
@@ -29,18 +30,15 @@ metadata = MetaData(
     }
 )
 
-# Binary collation: the default one merges product codes that differ by case.
-MYSQL = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
-
 LOAD_ID = String(200)
 CODE = String(64)
-RAW_TEXT = Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb")
+RAW_TEXT = Text().with_variant(mysql.MEDIUMTEXT(), "mysql")
 QUANTITY = ExactDecimal(12, 3)
 UNIT_PRICE = ExactDecimal(12, 4)
 AMOUNT = ExactDecimal(15, 4)
 TOTAL = ExactDecimal(20, 4)
 SECOND = DateTime().with_variant(sqlite.DATETIME(truncate_microseconds=True), "sqlite")
-INSTANT = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+INSTANT = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql")
 
 
 def _described(name: str, type_: TypeEngine, comment: str, *, nullable: bool = False, **kwargs) -> Column:

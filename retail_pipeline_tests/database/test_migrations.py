@@ -11,7 +11,8 @@ from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.geography import country_rows
 from retail_pipeline.warehouse.migrations import ensure_current
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
-from retail_pipeline.warehouse.tables import countries, metadata
+from retail_pipeline.warehouse.tables import contested_invoices, countries, metadata
+from retail_pipeline_tests.database.test_refreshing import refresh_all
 from retail_pipeline_tests.killing import exit_status, in_a_process
 
 pytestmark = pytest.mark.database
@@ -50,14 +51,32 @@ def test_tables_that_a_later_version_made_are_refused(warehouse):
             refused(warehouse)
 
 
+def test_texts_that_differ_by_case_or_by_a_space_are_two(warehouse):
+    invoices = [{"source": "shop", "invoice_no": text} for text in ("c1", "C1", "c1 ")]
+    with warehouse.writing() as connection:
+        connection.execute(sa.insert(contested_invoices), invoices)
+        assert connection.scalar(sa.text("SELECT COUNT(DISTINCT invoice_no) FROM contested_invoices")) == 3
+
+
 @pytest.mark.mysql
 @pytest.mark.parametrize("database_url", ["mysql"], indirect=True)
-def test_on_mysql_every_text_column_has_a_binary_collation(warehouse):
+@pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mariadb+pymysql"])
+def test_a_server_compares_every_text_by_its_bytes_and_pads_none_however_its_url_begins(database_url, scheme):
+    warehouse = Warehouse(Settings(database_url=database_url.replace("mysql+pymysql", scheme)))
+    ensure_current(warehouse)
+    refresh_all(warehouse)
+    assert_it_compares_texts_by_their_bytes(warehouse)
+    warehouse.dispose()
+
+
+def assert_it_compares_texts_by_their_bytes(warehouse: Warehouse) -> None:
     query = sa.text(
-        "SELECT table_name, column_name, collation_name FROM information_schema.columns "
-        "WHERE table_schema = DATABASE() AND collation_name IS NOT NULL AND table_name <> 'alembic_version'"
+        "SELECT collation_name, COUNT(*) FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND collation_name IS NOT NULL AND table_name <> 'alembic_version' "
+        "GROUP BY collation_name"
     )
     with warehouse.reading() as connection:
-        found = connection.execute(query).all()
-    assert len(found) > 50
-    assert {collation for *_, collation in found} == {"utf8mb4_bin"}
+        expected = "utf8mb4_nopad_bin" if connection.dialect.is_mariadb else "utf8mb4_0900_bin"
+        ((found, columns),) = connection.execute(query)
+        assert found == expected
+        assert columns > 50

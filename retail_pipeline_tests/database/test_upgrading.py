@@ -28,6 +28,7 @@ from retail_pipeline.warehouse.tables import (
     raw_order_lines,
     superseded_lines,
 )
+from retail_pipeline_tests.database.test_migrations import assert_it_compares_texts_by_their_bytes
 from retail_pipeline_tests.database.test_refreshing import assert_as_if_made_anew, refresh_all, shown
 from retail_pipeline_tests.exports import ONLINE_RETAIL, assert_everything_is_accounted_for, ingest, rows
 from retail_pipeline_tests.killing import exit_status, in_a_process, kill_before_statement
@@ -91,6 +92,14 @@ def assert_same_as_afresh(warehouse: Warehouse, afresh: Warehouse) -> None:
             assert found == expected[mart], mart
 
 
+def assert_texts_and_indexes_are_as_if_made_by_this_version(warehouse: Warehouse) -> None:
+    if not warehouse.is_sqlite:
+        assert_it_compares_texts_by_their_bytes(warehouse)
+    with warehouse.reading() as connection:
+        there = {index["name"] for index in sa.inspect(connection).get_indexes(order_lines.name)}
+    assert there == {index.name for index in order_lines.indexes}
+
+
 @from_every_revision
 def test_an_upgraded_database_has_all_that_it_had_and_goes_on_as_if_it_had_always_been_of_this_version(
     released, tmp_path, request
@@ -99,6 +108,7 @@ def test_an_upgraded_database_has_all_that_it_had_and_goes_on_as_if_it_had_alway
     upgrade(released)
     upgrade(released)  # a second time changes nothing
     assert stored(released) == before
+    assert_texts_and_indexes_are_as_if_made_by_this_version(released)
     assert len(rows(released, api_keys)) == (0 if "0001" in request.node.name else 2)
     assert_everything_is_accounted_for(released)
 
@@ -144,6 +154,7 @@ def test_an_upgrade_that_is_killed_again_and_again_is_finished_by_the_next_one(r
     assert statuses[-1] == 0
     assert missing_upgrade(released) is None
     assert stored(released) == before
+    assert_texts_and_indexes_are_as_if_made_by_this_version(released)
 
 
 @from_the_first

@@ -18,7 +18,7 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
 
 FOLDER = Path(__file__).parent
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 EXPORTS = [FOLDER / f"{name}.csv" for name in ("december", "january", "wrong_prices", "february")]
 CORRECTED = FOLDER / "corrected_in_0004.csv"
 

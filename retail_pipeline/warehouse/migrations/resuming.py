@@ -8,16 +8,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
-from alembic.ddl.mysql import MariaDBImpl, MySQLImpl
+from alembic.ddl.mysql import MySQLImpl
 from alembic.runtime.migration import MigrationContext
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.warehouse.tables import metadata
 
 
-class _Resuming:
+class _ResumingMySQL(MySQLImpl):
     """Changes of tables, but for those that an interrupted upgrade made before."""
 
+    __dialect__ = "mysql"  # Alembic finds it by this name, in the place of its own
     skipped = False
 
     def create_table(self, table: sa.Table, **kwargs: Any) -> None:
@@ -49,14 +50,6 @@ class _Resuming:
 
     def _tables(self) -> sa.Inspector:
         return sa.inspect(self.connection)
-
-
-class _ResumingMySQL(_Resuming, MySQLImpl):
-    __dialect__ = "mysql"  # Alembic finds it by this name, in the place of its own
-
-
-class _ResumingMariaDB(_Resuming, MariaDBImpl):
-    __dialect__ = "mariadb"
 
 
 def refuse_strange_tables(context: MigrationContext) -> None:

@@ -9,6 +9,7 @@ from alembic import command
 from alembic.config import Config
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.warehouse import indexing
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.geography import seed_countries
 from retail_pipeline.warehouse.migrations.revisions import current_revision, is_known, revision_in, what_is_missing
@@ -26,6 +27,7 @@ def upgrade(warehouse: Warehouse) -> None:
         raise BadInput(what_is_missing(current))
     with warehouse.writing() as connection:
         migrate(connection)
+    indexing.complete(warehouse)
 
 
 def migrate(connection: sa.Connection, revision: str = "head") -> None:
