@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import IO
 from uuid import uuid4
 
 import pytest
@@ -185,6 +186,7 @@ class Daemon:
 
     def __init__(self, program: str, folder: Path, options: Iterable[str] = ()):
         """Initialises the data; raises NoServer where that fails. `options` are further ones of the program."""
+        self._folder = folder
         self._log_file = folder / "server.log"
         self._program = program
         port = free_port()
@@ -206,18 +208,23 @@ class Daemon:
             options += ["--mysqlx=OFF"]
         self._command = [program, *common, *options]
         with self._log_file.open("w") as log:
-            if subprocess.run(initialise, stdin=subprocess.DEVNULL, stdout=log, stderr=log).returncode != 0:
+            if self._begin(initialise, log).wait() != 0:
                 raise NoServer(f"{' '.join(initialise)} failed:\n{_tail(self._log_file.read_text())}")
 
     def start(self) -> None:
         """Starts it and waits until it answers."""
         with self._log_file.open("a") as log:
-            self._server = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._server = self._begin(self._command, log)
         try:
             _wait_for(self.url, self._program, lambda: self._server.poll() is None, self._log_file.read_text)
         except NoServer:
             self.kill()
             raise
+
+    def _begin(self, command: list[str], log: IO[str]) -> subprocess.Popen:
+        # A server that starts deletes the temporary tables that it finds: in /tmp they would be those of another one.
+        environment = os.environ | {"TMPDIR": str(self._folder)}
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
 
     def is_up(self) -> bool:
         """Whether its process runs."""

@@ -1,6 +1,7 @@
 """The database tests' server: which one is chosen, that it goes away again, and what is said where there is none."""
 
 import shutil
+import tempfile
 
 import pytest
 from sqlalchemy import create_engine
@@ -46,6 +47,7 @@ def test_a_server_found_on_the_path_answers_and_is_gone_afterwards():
     with servers.mysql_server() as url:
         assert answer(url, "SELECT @@local_infile") == 1
         assert answer(url, "SELECT @@character_set_server") == "utf8mb4"
+        assert answer(url, "SELECT @@tmpdir") != tempfile.gettempdir()  # where it would delete another server's tables
     with pytest.raises(OperationalError, match="Can't connect"):
         answer(url, "SELECT 1")
 

@@ -9,26 +9,33 @@ WITH orders AS (
   FROM mart_invoice_days
   WHERE order_key IS NOT NULL
   GROUP BY source, month
-), baskets AS (
-  SELECT DISTINCT orders.source, orders.month, orders.invoice_no, sold.product_code
+), sold AS (
+  -- Not DISTINCT: MySQL would write it down before it is counted, and MariaDB four times.
+  SELECT orders.source, orders.month, orders.invoice_no, order_lines.product_code
   FROM orders
-  JOIN order_lines AS sold ON sold.source = orders.source AND sold.invoice_no = orders.invoice_no
-  WHERE sold.kind = 'sale' AND DATE_FORMAT(sold.invoice_date, '%Y-%m-01') = orders.month
+  JOIN order_lines ON order_lines.source = orders.source AND order_lines.invoice_no = orders.invoice_no
+  WHERE order_lines.kind = 'sale' AND DATE_FORMAT(order_lines.invoice_date, '%Y-%m-01') = orders.month
 ), ranked AS (
   SELECT
     source,
     month,
     product_code,
-    COUNT(*) AS orders,
-    ROW_NUMBER() OVER (PARTITION BY source, month ORDER BY COUNT(*) DESC, product_code) AS place
-  FROM baskets
+    COUNT(DISTINCT invoice_no) AS orders,
+    ROW_NUMBER() OVER (PARTITION BY source, month ORDER BY COUNT(DISTINCT invoice_no) DESC, product_code) AS place
+  FROM sold
+  GROUP BY source, month, product_code
+), favourites AS (
+  -- Grouped, so that MySQL looks a line up among these few, and not among its product's rows of all months.
+  SELECT source, month, product_code, MAX(orders) AS orders
+  FROM ranked
+  WHERE place <= 100
   GROUP BY source, month, product_code
 ), popular AS (
-  SELECT DISTINCT baskets.source, baskets.month, baskets.invoice_no, baskets.product_code, ranked.orders
-  FROM baskets
-  JOIN ranked
-    ON ranked.source = baskets.source AND ranked.month = baskets.month AND ranked.product_code = baskets.product_code
-  WHERE ranked.place <= 100
+  SELECT DISTINCT sold.source, sold.month, sold.invoice_no, sold.product_code, favourites.orders
+  FROM sold
+  JOIN favourites
+    ON favourites.source = sold.source AND favourites.month = sold.month
+    AND favourites.product_code = sold.product_code
 ), pairs AS (
   SELECT
     a.source,
