@@ -39,7 +39,7 @@ def loads(context: click.Context) -> None:
 def loads_revert(load_id: str) -> None:
     """Take a load back out, and refresh the marts.
 
-    Lines that it replaced count again. The file is kept; ingest it again to have it back.
+    Lines that it replaced count again. The file is kept as long as others are; ingest it again to have it back.
     """
     from retail_pipeline.ingestion import revert_load
 

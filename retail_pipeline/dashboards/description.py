@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import MartColumn, marts
 from retail_pipeline.marts.column_types import TypeName
 from retail_pipeline.marts.measures import Measure, measures
-from retail_pipeline.yaml_files import read_yaml
+from retail_pipeline.yaml_files import Described, read_yaml, validated
 
 FILE = Path(__file__).parent / "dashboards.yaml"
 
@@ -20,13 +20,9 @@ Filter = Literal["region", "period"]
 Where = dict[str, str | list[str]]
 
 
-class _Described(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _OnMart(_Described):
+class _OnMart(Described):
     mart: str
-    where: Where = {}
+    where: Where = Field(default_factory=dict)
 
     def described(self, column: str) -> MartColumn:
         """The column as the mart's file describes it."""
@@ -68,7 +64,7 @@ class Sheet(_OnMart):
     title: str
     note: str = ""
     chart: Literal["months", "map", "ranking", "bars", "curve", "cohorts"]
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     by: tuple[str, ...]
     axis: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
@@ -77,8 +73,8 @@ class Sheet(_OnMart):
     order: tuple[str, ...]
     limit: int
     thin: str | None = None
-    latest: dict[str, int] = {}
-    below: dict[str, int] = {}
+    latest: dict[str, int] = Field(default_factory=dict)
+    below: dict[str, int] = Field(default_factory=dict)
     wide: bool = False
 
     @property
@@ -106,7 +102,7 @@ class Sheet(_OnMart):
         return "count" if column == self.count else self.described(column).type
 
 
-class Dashboard(_Described):
+class Dashboard(Described):
     """A page of the browser, and a dashboard of the workbook."""
 
     title: str
@@ -122,14 +118,14 @@ class Dashboard(_Described):
         return tuple(dict.fromkeys(part.mart for part in (*self.figures, *self.sheets)))
 
 
-class MapView(_Described):
+class MapView(Described):
     """Where a map looks: longitude and latitude of its middle, and how many times closer than the whole world."""
 
     center: tuple[float, float]
     zoom: float
 
 
-class _File(_Described):
+class _File(Described):
     sales: Dashboard
     customers: Dashboard
     map_views: dict[str, MapView]
@@ -154,11 +150,7 @@ def dashboard_marts() -> tuple[str, ...]:
 @cache
 def described_in(path: Path) -> _File:
     """The content of such a file. Raises BadInput, naming file and key, where it can't be used."""
-    try:
-        content = _File.model_validate(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise BadInput(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    content = validated(_File, read_yaml(path), path.name)
     for name, dashboard in (("sales", content.sales), ("customers", content.customers)):
         for figure in dashboard.figures:
             _check_columns(figure, [figure.column, *figure.where], f"{path.name}: {name}.{figure.column}")

@@ -14,11 +14,12 @@ from sqlglot.schema import MappingSchema
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.column_types import TYPES, TypeName
-from retail_pipeline.marts.files import FOLDER, Described, content_of, validated
+from retail_pipeline.marts.files import FOLDER, content_of
 from retail_pipeline.marts.measures import formula, measures
 from retail_pipeline.warehouse.collation import MYSQL
 from retail_pipeline.warehouse.geography import country_rows
 from retail_pipeline.warehouse.tables import metadata
+from retail_pipeline.yaml_files import Described, validated
 
 
 class MartColumn(Described):
@@ -154,7 +155,7 @@ def _read_mart(path: Path, query: exp.Query) -> Mart:
     described_in = path.with_suffix(".yaml")
     if not described_in.exists():
         raise BadInput(f"{path.name} has no description: {described_in.name} is missing")
-    content = validated(_MartFile, content_of(described_in.name), described_in)
+    content = validated(_MartFile, content_of(described_in.name), described_in.name)
     columns = dict(_column(item, described_in) for item in content.columns)
     chosen_by = content.refresh.chosen_by if isinstance(content.refresh, Parts) else ()
     indexes = (("indexes", index) for index in content.indexes)
@@ -201,7 +202,7 @@ def _column(item: str | dict[str, dict[str, Any]], path: Path) -> tuple[str, Mar
             "description": measure.definition,
             "nullable": "NULLIF" in (measure.formula or ""),
         }
-    return name, validated(MartColumn, shared | own, path, f"columns.{name}")
+    return name, validated(MartColumn, shared | own, path.name, f"columns.{name}")
 
 
 def _with_measures(query: exp.Query, file_name: str) -> exp.Query:

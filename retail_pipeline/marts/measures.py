@@ -7,7 +7,8 @@ import sqlglot
 from sqlglot import exp
 
 from retail_pipeline.marts.column_types import TYPES
-from retail_pipeline.marts.files import FOLDER, Described, content_of, validated
+from retail_pipeline.marts.files import content_of
+from retail_pipeline.yaml_files import Described, validated
 
 
 class Measure(Described):
@@ -43,7 +44,7 @@ class Measure(Described):
 def measures() -> dict[str, Measure]:
     """The measures by name."""
     return {
-        name: validated(Measure, content, FOLDER / "measures.yaml", name)
+        name: validated(Measure, content, "measures.yaml", name)
         for name, content in content_of("measures.yaml").items()
     }
 

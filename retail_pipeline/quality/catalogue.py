@@ -6,21 +6,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.catalogue import Parts, marts
-from retail_pipeline.yaml_files import read_yaml
+from retail_pipeline.yaml_files import Described, read_yaml, validated
 
 FOLDER = Path(__file__).parent / "expectations"
 _NAME = re.compile(r"\w+")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Expectation(_Strict):
+class Expectation(Described):
     """Something that must be true of a table.
 
     Either `expect` names one of Great Expectations' classes and `arguments` are its own, or `query`, in MySQL's
@@ -34,7 +30,7 @@ class Expectation(_Strict):
 
     name: str
     expect: str = "UnexpectedRowsExpectation"
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Any] = Field(default_factory=dict)
     query: str | None = None
     parts: tuple[str, ...] | Literal["whole"] | None = None
     severity: Literal["critical", "warning"]
@@ -50,7 +46,7 @@ class Expectation(_Strict):
         return self
 
 
-class Suite(_Strict):
+class Suite(Described):
     """The expectations of one table; Dagster shows them at `asset`, which is the table's own unless said otherwise."""
 
     table: str
@@ -94,12 +90,7 @@ def suites() -> tuple[Suite, ...]:
 
 def _read(path: Path) -> Suite:
     try:
-        return Suite.model_validate(read_yaml(path))
+        content = read_yaml(path)
     except yaml.YAMLError as error:
         raise BadInput(f"{path.name}: not a readable YAML file: {error}") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(
-            f"{path.name}: {key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"
-        ) from error
+    return validated(Suite, content, path.name)

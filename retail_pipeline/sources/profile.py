@@ -7,11 +7,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     field_validator,
     model_validator,
 )
@@ -19,7 +16,7 @@ from pydantic import (
 from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import time_zones
 from retail_pipeline.sources.dates import checked_format
-from retail_pipeline.yaml_files import read_yaml
+from retail_pipeline.yaml_files import Described, read_yaml, validated
 
 RAW_COLUMNS = (
     "invoice_no",
@@ -65,13 +62,7 @@ Names = Annotated[str | tuple[str, ...], AfterValidator(_without_blanks)]
 Mark = Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"[^\r\n\x00]")]
 
 
-class Strict(BaseModel):
-    """A part of a profile: unknown keys are mistakes, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Layout(Strict):
+class Layout(Described):
     """How a file is laid out, as far as the file itself doesn't say it."""
 
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1, pattern=r"[^\"\r\n\x00]")] = ","
@@ -98,7 +89,7 @@ class Layout(Strict):
         return tuple(codecs.lookup(encoding).name for encoding in encodings)
 
 
-class Numbers(Strict):
+class Numbers(Described):
     """How an export writes numbers."""
 
     decimal: Literal[".", ","] = "."
@@ -115,7 +106,7 @@ class Numbers(Strict):
         return self
 
 
-class Cancellation(Strict):
+class Cancellation(Described):
     """What marks an invoice, or a line of it, as cancelled: any of these."""
 
     invoice_prefix: Annotated[str, StringConstraints(min_length=1)] | None = None
@@ -275,12 +266,7 @@ def read_profile(path: Path, shipped: Path | None = None) -> SourceProfile:
             known = ", ".join(sorted(other.stem for other in shipped.glob("*.yaml")))
             raise BadInput(f"{path}: extends: no profile {base!r} is shipped; those are {known}")
         content = _read_mapping(shipped / f"{base}.yaml") | content
-    try:
-        return SourceProfile.model_validate(content | {"folder": path.parent})
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise BadInput(f"{path}: {key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}") from error
+    return validated(SourceProfile, content | {"folder": path.parent}, path)
 
 
 def _read_mapping(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ HOUSE = Path(retail_pipeline.__file__).parent
 BELOW = {
     "errors": set(),
     "redaction": set(),
-    "yaml_files": set(),
+    "yaml_files": {"errors"},
     "settings": {"errors", "redaction"},
     "logs": {"redaction", "settings"},
     "sources": {"errors", "yaml_files", "settings"},
