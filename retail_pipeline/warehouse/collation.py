@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 MYSQL = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB"}
-"""The options of a table of ours. Both servers know the collation; `by_bytes` has the one that takes its place."""
+"""The options of a table of ours. Both kinds of server know the collation; when it is made, `by_bytes` replaces it."""
 
 
 def by_bytes(dialect: sa.Dialect) -> str:
@@ -17,6 +17,6 @@ def by_bytes(dialect: sa.Dialect) -> str:
 
 @sa.event.listens_for(sa.Table, "before_create")
 def _compare_by_bytes(table: sa.Table, connection: sa.Connection, **_: object) -> None:
-    """Sees every table that is made, by migrations and for marts too."""
-    if connection.dialect.name == "mysql" and MYSQL.items() <= dict(table.kwargs).items():
+    """Sees every table that is made, by migrations and for marts too; those of other programs name no collation."""
+    if connection.dialect.name == "mysql" and "mysql_collate" in table.kwargs:
         table.dialect_options["mysql"]["collate"] = by_bytes(connection.dialect)
