@@ -39,9 +39,8 @@ class CorrectedRow:
 
 def columns_of(profile: SourceProfile) -> list[str]:
     """The columns in which a row of a source may be corrected."""
-    looked_up = {column for lookup in profile.lookups for column in lookup.columns}
-    mapped = {*profile.columns, *profile.defaults, *looked_up} - {"invoiced_time"}
-    return [*RAW_COLUMNS, *(column for column in FURTHER_COLUMNS if column in mapped)]
+    said = profile.said - {"invoiced_time"}
+    return [*RAW_COLUMNS, *(column for column in FURTHER_COLUMNS if column in said)]
 
 
 def guarded(text: str) -> str:

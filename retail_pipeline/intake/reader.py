@@ -111,13 +111,14 @@ class _Assembly:
             for column in profile.columns
             if (found := [name for name in profile.names_of(column) if name in there])
         }
-        said = {*self._names, *profile.defaults, *(column for lookup in lookups for column in lookup.columns)}
+        said = profile.looked_up | {*self._names, *profile.defaults}
+        self._has_times = "invoiced_time" in said
         self._columns = [*RAW_COLUMNS, *(name for name in FURTHER_COLUMNS if name in said and name != "invoiced_time")]
         # A raw column shows what one column of the export says; what is put together out of several stays in extra.
         self._shown = {
             names[0]
             for column, names in self._names.items()
-            if column in RAW_COLUMNS and len(names) == 1 and not (column == "invoiced_at" and "invoiced_time" in said)
+            if column in RAW_COLUMNS and len(names) == 1 and not (column == "invoiced_at" and self._has_times)
         }
         self._rows_before = 0
         self._carried: dict[str, str] = {}
@@ -126,7 +127,7 @@ class _Assembly:
     def frame(self, rows: Rows) -> pd.DataFrame:
         count = len(rows.file_lines)
         texts = {column: self._text(column, rows, count) for column in self._columns}
-        if {"invoiced_time"} & {*self._names, *self._profile.defaults}:
+        if self._has_times:
             times = self._text("invoiced_time", rows, count)
             texts["invoiced_at"] = pc.utf8_trim_whitespace(
                 pc.binary_join_element_wise(texts["invoiced_at"], times, " ")

@@ -194,13 +194,12 @@ class SourceProfile(Layout):
 
     @model_validator(mode="after")
     def _maps_an_order_line(self) -> Self:
-        looked_up = [column for lookup in self.lookups for column in lookup.columns]
         for key, columns in (
             ("columns", self.columns),
             ("defaults", self.defaults),
             ("optional", self.optional),
             ("carry_down", self.carry_down),
-            ("lookups", looked_up),
+            ("lookups", self.looked_up),
         ):
             unknown = sorted(set(columns) - {*RAW_COLUMNS, *FURTHER_COLUMNS})
             if unknown:
@@ -208,10 +207,8 @@ class SourceProfile(Layout):
                     f"{key}: {unknown[0]!r} is no column of an order line; those are {', '.join(RAW_COLUMNS)}; "
                     f"and, for what they are made from, {', '.join(FURTHER_COLUMNS)}"
                 )
-        said = {*self.columns, *self.defaults, *looked_up}
-        missing = sorted(
-            set(RAW_COLUMNS) - OPTIONAL_COLUMNS - said - ({"unit_price"} if "line_total" in said else set())
-        )
+        without = {*OPTIONAL_COLUMNS, "unit_price"} if "line_total" in self.said else OPTIONAL_COLUMNS
+        missing = sorted(set(RAW_COLUMNS) - without - self.said)
         if missing:
             raise ValueError(f"columns: {missing[0]!r} is not mapped")
         names = [
@@ -221,15 +218,24 @@ class SourceProfile(Layout):
         if twice:
             raise ValueError(f"columns: the export's column {twice[0]!r} is mapped twice")
         cancelling = self.cancellation.statuses if self.cancellation else ()
-        if (cancelling or self.not_sold) and "status" not in said:
+        if (cancelling or self.not_sold) and "status" not in self.said:
             raise ValueError("columns: 'status' is not mapped, and cancellation or not_sold look at it")
         return self
 
     @property
+    def looked_up(self) -> frozenset[str]:
+        """The order line columns that second files say."""
+        return frozenset(column for lookup in self.lookups for column in lookup.columns)
+
+    @property
+    def said(self) -> frozenset[str]:
+        """The order line columns that an export says, or a second file or default."""
+        return self.looked_up | {*self.columns, *self.defaults}
+
+    @property
     def has_totals(self) -> bool:
         """Whether it says the money of whole lines, so that a unit price may be a rounded quotient."""
-        said = {*self.columns, *self.defaults, *(column for lookup in self.lookups for column in lookup.columns)}
-        return not said.isdisjoint({"line_total", "discount", "tax"})
+        return not self.said.isdisjoint({"line_total", "discount", "tax"})
 
     def names_of(self, column: str) -> tuple[str, ...]:
         """The export's columns that an order line column may come from, best first; empty where it isn't mapped."""
@@ -239,7 +245,7 @@ class SourceProfile(Layout):
     @property
     def needed(self) -> list[tuple[str, ...]]:
         """What a header must have: one of the names of each column that nothing else says, and what look-ups need."""
-        elsewhere = {*self.defaults, *self.optional, *(column for lookup in self.lookups for column in lookup.columns)}
+        elsewhere = self.looked_up | {*self.defaults, *self.optional}
         mapped = [self.names_of(column) for column in self.columns if column not in elsewhere]
         return [*mapped, *((lookup.by,) for lookup in self.lookups)]
 

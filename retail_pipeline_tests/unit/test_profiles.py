@@ -306,6 +306,13 @@ def test_prices_and_heads_are_looked_up_in_a_second_file(tmp_path):
     ]
 
 
+def test_the_time_of_day_is_looked_up_like_any_other_column(tmp_path):
+    (tmp_path / "heads.csv").write_text("id,hour\n1,17:45\n")
+    lookup = {"file": "heads.csv", "by": "no", "key": "id", "columns": {"invoiced_time": "hour"}}
+    source = profile(lookups=[lookup])
+    assert values(tmp_path, [{"at": "2024-05-01"}], source, "invoiced_at") == [(pd.Timestamp("2024-05-01 17:45"),)]
+
+
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
