@@ -6,7 +6,7 @@ import click
 
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.migrations import open_warehouse
 
 
 def write_backup(output: Path) -> int:
@@ -48,9 +48,7 @@ def prune_old(*, dry_run: bool) -> None:
     """Deletes what is older than the settings keep, or says what that would be."""
     from retail_pipeline.warehouse.pruning import prune
 
-    warehouse = Warehouse(Settings())
-    ensure_current(warehouse)
-    with warehouse.alone():
+    with open_warehouse() as warehouse, warehouse.alone():
         pruned = prune(warehouse, dry_run=dry_run)
     click.echo(
         f"{'Would delete' if dry_run else 'Deleted'} {pruned.raw_lines:,} raw lines of "

@@ -4,8 +4,9 @@ import click
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.marts.measuring import Scope, bases, figures, figures_by_load, in_kpis, measure_named
-from retail_pipeline.reports import LOADS_SHOWN, open_warehouse, print_table
+from retail_pipeline.reports import LOADS_SHOWN, print_table
 from retail_pipeline.warehouse import ledger
+from retail_pipeline.warehouse.migrations import open_warehouse
 
 
 def print_explanation(name: str, place: str, period: str) -> None:

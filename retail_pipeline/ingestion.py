@@ -28,7 +28,7 @@ from retail_pipeline.warehouse.failures import FINISH
 from retail_pipeline.warehouse.indexing import MUCH_BYTES
 from retail_pipeline.warehouse.landing import land, read_anew
 from retail_pipeline.warehouse.loading import Progress as LoadProgress
-from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.migrations import open_warehouse
 
 if TYPE_CHECKING:
     from retail_pipeline.defs.runs import RunOutcome
@@ -135,9 +135,7 @@ def _opened() -> Iterator[Warehouse]:
     settings = Settings()
     # Before anything is connected: what two processes have in common ends with the later of them, locks included.
     with tester.beside(settings):
-        warehouse = Warehouse(settings)
-        ensure_current(warehouse)
-        yield warehouse
+        yield open_warehouse(settings)
 
 
 def _land(warehouse: Warehouse, files: Sequence[Path], source: str | None, by: str) -> tuple[list[str], list[BadInput]]:

@@ -10,12 +10,11 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
 
-from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
 from retail_pipeline.warehouse import Warehouse, api_keys, ledger
 from retail_pipeline.warehouse.correcting import hand_out, trail
-from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.migrations import open_warehouse
 from retail_pipeline.warehouse.tables import quarantined_lines
 
 if TYPE_CHECKING:
@@ -92,21 +91,6 @@ def print_sources() -> None:
     )
 
 
-def create_key(name: str, scopes: Sequence[str]) -> None:
-    """Makes a key of the API and shows it."""
-    with open_warehouse().writing() as connection:
-        key = api_keys.make(connection, name, scopes)
-    click.echo(key)
-    click.echo("It isn't kept anywhere: note it now.", err=True)
-
-
-def revoke_key(key_id: str) -> None:
-    """Revokes a key of the API."""
-    with open_warehouse().writing() as connection:
-        api_keys.revoke(connection, key_id)
-    click.echo(f"{key_id} is revoked.")
-
-
 def print_keys() -> None:
     """The keys of the API, a line each."""
     with open_warehouse().reading() as connection:
@@ -177,30 +161,3 @@ def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     console = Console()
     console = console if console.is_terminal else Console(width=10_000)
     console.print(table)
-
-
-def open_warehouse() -> Warehouse:
-    """The warehouse of the settings, with its tables in order."""
-    warehouse = Warehouse(Settings())
-    ensure_current(warehouse)
-    return warehouse
-
-
-def send_test_alert() -> int:
-    """Tells a test message by every channel that is set; returns the exit status."""
-    from retail_pipeline.alerts.alert import a_test
-    from retail_pipeline.alerts.channels import Declined, Unanswered, configured
-
-    channels = configured(Settings())
-    if not channels:
-        raise BadInput("nobody is told: set RETAIL_ALERT_WEBHOOK or RETAIL_ALERT_EMAIL_TO")
-    status = 0
-    for channel in channels:
-        try:
-            channel.tell(a_test())
-        except (Unanswered, Declined) as reason:
-            status = 1
-            click.echo(f"retail: {reason}", err=True)
-        else:
-            click.echo(f"{channel.name}: taken")
-    return status

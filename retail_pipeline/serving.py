@@ -13,8 +13,8 @@ import click
 
 from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse, api_keys
-from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse import api_keys
+from retail_pipeline.warehouse.migrations import open_warehouse
 
 HOST = "127.0.0.1"  # Dagster's web UI has no log-in
 STOP_SECONDS = 20
@@ -24,7 +24,7 @@ STOP_SECONDS = 20
 def serve_all(port: int, api_port: int) -> int:
     """Serves until interrupted, or until one of the processes ends; returns the exit status."""
     settings = Settings()
-    ensure_current(Warehouse(settings))
+    open_warehouse(settings).dispose()
     from retail_pipeline.defs.instance import open_instance
 
     open_instance(settings).dispose()
@@ -57,13 +57,9 @@ def serve_api(host: str, port: int) -> None:
     from api import access_log
     from api.access import is_loopback
 
-    warehouse = Warehouse(Settings())
-    ensure_current(warehouse)
-    if not is_loopback(host):
-        with warehouse.reading() as connection:
-            if not api_keys.by_id(connection):
-                raise BadInput(f"others can reach {host}: make a key first, with `retail keys create`")
-    warehouse.dispose()
+    with open_warehouse() as warehouse, warehouse.reading() as connection:
+        if not is_loopback(host) and not api_keys.by_id(connection):
+            raise BadInput(f"others can reach {host}: make a key first, with `retail keys create`")
     import uvicorn
 
     access_log.set_up(warehouse.settings)

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from retail_pipeline.alerts.alert import Alert
+from retail_pipeline.alerts.alert import Alert, a_test
+from retail_pipeline.errors import BadInput
 from retail_pipeline.settings import Settings
 
 SECONDS_TO_ANSWER = 10
@@ -40,6 +41,25 @@ def configured(settings: Settings) -> list[Channel]:
     if receivers := [address.strip() for address in settings.alert_email_to.split(",") if address.strip()]:
         found.append(Email(settings, receivers))
     return found
+
+
+def try_all(settings: Settings) -> dict[str, str | None]:
+    """Tells a test message by every channel: why it didn't take it, by the channel's name, and None where it did.
+
+    Raises BadInput where the settings name no channel.
+    """
+    channels = configured(settings)
+    if not channels:
+        raise BadInput("nobody is told: set RETAIL_ALERT_WEBHOOK or RETAIL_ALERT_EMAIL_TO")
+    return {channel.name: _failure(channel, a_test()) for channel in channels}
+
+
+def _failure(channel: Channel, alert: Alert) -> str | None:
+    try:
+        channel.tell(alert)
+    except (Unanswered, Declined) as reason:
+        return str(reason)
+    return None
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from uuid import uuid4
 
 from retail_pipeline.alerts.alert import Alert
 from retail_pipeline.alerts.channels import Channel, Declined, Unanswered
+from retail_pipeline.file_locks import file_lock
 from retail_pipeline.redaction import redacted
-from retail_pipeline.warehouse.connection import file_lock
 
 KEPT_FOR = timedelta(days=30)
 """Nothing is told twice within this time, nor tried for longer."""

@@ -35,7 +35,7 @@ def write_dashboards(output: Path, **asked: str | None) -> None:
     It has no script and needs no other file. `retail serve` shows them at the API's address.
     """
     from retail_pipeline.dashboards.pages import self_contained_page
-    from retail_pipeline.reports import open_warehouse
+    from retail_pipeline.warehouse.migrations import open_warehouse
 
     with open_warehouse().reading() as connection:
         output.write_text(self_contained_page(connection, asked), encoding="utf-8")
@@ -61,7 +61,7 @@ def tableau(output: Path, version: str) -> None:
     figures along, for people without a database driver, and needs the extra `tableau`.
     """
     from retail_pipeline.dashboards.tableau.files import write
-    from retail_pipeline.reports import open_warehouse
+    from retail_pipeline.warehouse.migrations import open_warehouse
 
     for told in write(open_warehouse(), output, version):
         click.echo(told)

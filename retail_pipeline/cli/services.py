@@ -46,9 +46,13 @@ def keys() -> None:
 )
 def keys_create(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key for NAME (a shop, a script) and show it, this once."""
-    from retail_pipeline.reports import create_key
+    from retail_pipeline.warehouse import api_keys
+    from retail_pipeline.warehouse.migrations import open_warehouse
 
-    create_key(name, scopes)
+    with open_warehouse().writing() as connection:
+        key = api_keys.make(connection, name, scopes)
+    click.echo(key)
+    click.echo("It isn't kept anywhere: note it now.", err=True)
 
 
 @keys.command("list")
@@ -63,9 +67,12 @@ def keys_list() -> None:
 @click.argument("key_id")
 def keys_revoke(key_id: str) -> None:
     """Revoke a key: within seconds nobody gets in with it."""
-    from retail_pipeline.reports import revoke_key
+    from retail_pipeline.warehouse import api_keys
+    from retail_pipeline.warehouse.migrations import open_warehouse
 
-    revoke_key(key_id)
+    with open_warehouse().writing() as connection:
+        api_keys.revoke(connection, key_id)
+    click.echo(f"{key_id} is revoked.")
 
 
 @click.group()
@@ -79,9 +86,13 @@ def alerts_test() -> None:
 
     It says of every way that is set whether it took the message.
     """
-    from retail_pipeline.reports import send_test_alert
+    from retail_pipeline.alerts.channels import try_all
+    from retail_pipeline.settings import Settings
 
-    sys.exit(send_test_alert())
+    failures = try_all(Settings())
+    for channel, failure in failures.items():
+        click.echo(f"retail: {failure}" if failure else f"{channel}: taken", err=failure is not None)
+    sys.exit(1 if any(failures.values()) else 0)
 
 
 @click.command()

@@ -10,9 +10,8 @@ import dagster as dg
 
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.marts.refresh import behind
-from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse, changes, ledger
-from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse import changes, ledger
+from retail_pipeline.warehouse.migrations import open_warehouse
 
 LOADING_JOBS = ("load", "ingest")
 
@@ -61,13 +60,11 @@ def _refreshable(_evaluation_time: datetime, instance: dg.DagsterInstance) -> Ma
 
     One look for all marts of a tick, or some might be asked for and the others not.
     """
-    with Warehouse(Settings()) as warehouse:
-        ensure_current(warehouse)
-        with warehouse.reading() as connection:
-            version, late = changes.version(connection), behind(connection)
-            have_passed = not ledger.unchecked(connection)
-            is_landing = ledger.lands_since(connection, ledger.now() - RUN_COMES_WITHIN)
-            waiting_since = ledger.first_not_shown(connection)
+    with open_warehouse() as warehouse, warehouse.reading() as connection:
+        version, late = changes.version(connection), behind(connection)
+        have_passed = not ledger.unchecked(connection)
+        is_landing = ledger.lands_since(connection, ledger.now() - RUN_COMES_WITHIN)
+        waiting_since = ledger.first_not_shown(connection)
     is_late = waiting_since is not None and ledger.now() - waiting_since > PATIENCE
     if not version or not have_passed or (not is_late and (is_landing or _is_loading(instance))):
         return {}

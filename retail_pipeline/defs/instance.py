@@ -8,9 +8,9 @@ import yaml
 
 from retail_pipeline.defs.processes import close_abandoned_runs
 from retail_pipeline.defs.resources import POOL
+from retail_pipeline.file_locks import file_lock
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.connection import file_lock
 
 OURS = Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8")
 """dagster.yaml as we want it, but for the place of the storage. A deployment brings its own."""

@@ -10,9 +10,9 @@ from retail_pipeline.defs.processes import close_abandoned_runs
 from retail_pipeline.errors import Busy
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse, ledger
+from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.inbox import look
-from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.migrations import open_warehouse
 
 EVERY_SECONDS = 15
 
@@ -32,8 +32,7 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     The cursor holds what was there at the last look, for a file that changes is still being written.
     """
     settings = Settings()
-    with Warehouse(settings) as warehouse:
-        ensure_current(warehouse)
+    with open_warehouse(settings) as warehouse:
         try:
             found = look(warehouse, SourceCatalogue(settings.sources_folder), json.loads(context.cursor or "{}"))
         except Busy:
@@ -67,16 +66,14 @@ def inbox(context: dg.SensorEvaluationContext) -> dg.SkipReason:
 )
 def waiting_loads(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """Asks for one run for each load that waits in the landing store with nobody to start it."""
-    with Warehouse(Settings()) as warehouse:
-        ensure_current(warehouse)
-        with warehouse.writing(lock="landing") as connection:
-            corrected = ledger.to_be_corrected(connection)
-            taken = ledger.take_over(connection, ABANDONED_AFTER)
-            since = {entry["load_id"]: corrected.get(entry["load_id"], entry["landed_at"]) for entry in taken}
-            started = {load_id: _run_of(context.instance, load_id, moment) for load_id, moment in since.items()}
-            for load_id, run_id in started.items():
-                if run_id:
-                    ledger.enter_run(connection, [load_id], run_id)
+    with open_warehouse() as warehouse, warehouse.writing(lock="landing") as connection:
+        corrected = ledger.to_be_corrected(connection)
+        taken = ledger.take_over(connection, ABANDONED_AFTER)
+        since = {entry["load_id"]: corrected.get(entry["load_id"], entry["landed_at"]) for entry in taken}
+        started = {load_id: _run_of(context.instance, load_id, moment) for load_id, moment in since.items()}
+        for load_id, run_id in started.items():
+            if run_id:
+                ledger.enter_run(connection, [load_id], run_id)
     without_run = [entry for entry in taken if not started[entry["load_id"]]]
     if not without_run:
         return dg.SkipReason("No landed file waits for a run.")

@@ -14,7 +14,7 @@ from retail_pipeline.ingestion import ingest_files
 from retail_pipeline.marts.catalogue import marts
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
-from retail_pipeline.warehouse.migrations import ensure_current
+from retail_pipeline.warehouse.migrations import open_warehouse
 from retail_pipeline.warehouse.tables import quarantined_lines
 
 TOP_COUNTRIES = 5
@@ -29,8 +29,7 @@ def demonstrate() -> int:
     """
     os.environ["RETAIL_DATABASE_URL"] = ""
     settings = Settings()
-    warehouse = Warehouse(settings)
-    ensure_current(warehouse)
+    warehouse = open_warehouse(settings)
     _refuse_real_loads(warehouse)
     sample = settings.resolved_home / FILE_NAME
     click.echo("A made-up export of a gift wholesaler: a year of orders, with the dirt that real ones have.\n")

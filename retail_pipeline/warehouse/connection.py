@@ -1,6 +1,5 @@
 """How the warehouse is reached: engines, transactions, and the lock that lets one writer in at a time."""
 
-import fcntl
 import socket
 import sqlite3
 import threading
@@ -15,7 +14,8 @@ from weakref import WeakSet
 
 import sqlalchemy as sa
 
-from retail_pipeline.errors import BadInput, Busy, DiskFull, Failure, Unreachable, Unusable
+from retail_pipeline.errors import BadInput, DiskFull, Failure, Unreachable, Unusable
+from retail_pipeline.file_locks import file_lock
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import tls  # noqa: F401 - for every connection that is opened
 from retail_pipeline.warehouse.exact import exact_ratio
@@ -265,23 +265,6 @@ class _Run:
 def _begin(_: Warehouse, run: _Run) -> None:
     """Takes the lock of a run, also from a server that is only just coming up."""
     run.keep()
-
-
-@contextmanager
-def file_lock(path: Path, seconds: int) -> Iterator[None]:
-    """Keeps other processes of this machine that ask for the same path out; the lock ends with the process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + seconds
-    with path.open("w") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise Busy(f"another run has held {path} for {seconds} s (RETAIL_LOCK_SECONDS)") from None
-                time.sleep(0.1)
-        yield
 
 
 @sa.event.listens_for(sa.Engine, "connect")

@@ -15,11 +15,12 @@ from itertools import chain, count
 from pathlib import Path
 
 from retail_pipeline.errors import BadFile, BadInput, Unreachable, Unusable
+from retail_pipeline.file_locks import file_lock
 from retail_pipeline.intake.corrections import is_one
 from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.sources import SourceCatalogue, SourceProfile
 from retail_pipeline.warehouse import ledger
-from retail_pipeline.warehouse.connection import Warehouse, file_lock
+from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.landing import land
 
 DONE, FAILED = "done", "failed"

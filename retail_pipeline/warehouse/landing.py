@@ -13,12 +13,13 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.file_locks import file_lock
 from retail_pipeline.intake.inspection import Inspection, encoding_of, inspect, load_id_of, safe_file_name
 from retail_pipeline.intake.lookups import files_beside
 from retail_pipeline.intake.reader import verify
 from retail_pipeline.sources import SourceProfile
 from retail_pipeline.warehouse import ledger
-from retail_pipeline.warehouse.connection import Warehouse, file_lock
+from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline.warehouse.tables import loads
 

@@ -6,7 +6,16 @@ from retail_pipeline.warehouse.migrations.revisions import (
     ensure_current,
     is_known,
     missing_upgrade,
+    open_warehouse,
     revision_of,
 )
 
-__all__ = ["HEAD", "UNFINISHED_RESTORE", "ensure_current", "is_known", "missing_upgrade", "revision_of"]
+__all__ = [
+    "HEAD",
+    "UNFINISHED_RESTORE",
+    "ensure_current",
+    "is_known",
+    "missing_upgrade",
+    "open_warehouse",
+    "revision_of",
+]

@@ -3,12 +3,14 @@
 Alembic is imported where there is something to upgrade, for its import takes a third of a short command's time.
 """
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import sqlalchemy as sa
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 from retail_pipeline.errors import BadInput
+from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.failures import is_in_the_making
 
@@ -24,6 +26,18 @@ UNFINISHED_RESTORE = "unfinished_restore"
 
 class UnfinishedRestore(BadInput):
     """The database holds part of a backup."""
+
+
+def open_warehouse(settings: Settings | None = None) -> Warehouse:
+    """The warehouse of the settings, by default those of the environment, with its tables in order.
+
+    Raises BadInput as `ensure_current` does.
+    """
+    with ExitStack() as opened:
+        warehouse = opened.enter_context(Warehouse(settings or Settings()))
+        ensure_current(warehouse)
+        opened.pop_all()
+    return warehouse
 
 
 def ensure_current(warehouse: Warehouse) -> None:
