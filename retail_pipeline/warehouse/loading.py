@@ -68,6 +68,7 @@ def load(
                 overlap.release(connection, profile.name)
             overlap.settle(connection)
             way = bulk.way(connection)
+        pa.default_memory_pool().release_unused()  # whoever tests the lines next needs memory too
     except BadFile as error:
         with warehouse.writing() as connection:
             ledger.enter_failed(connection, load_id, run_id, str(error))

@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
+
+T = TypeVar("T")
 
 BATCH_BYTES = 32 << 20
 """A batch ends here even if its rows are few, so that long rows don't make memory grow."""
@@ -33,6 +35,28 @@ class Rows:
     bytes_read: int
     misfit: Sequence[str | None] | None = None
     surplus: Sequence[Mapping[str, str]] | None = None
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """Rows that follow each other as one; their columns are Arrow's."""
+    return Rows(
+        {name: pa.concat_arrays([part.columns[name] for part in parts]) for name in parts[0].columns},
+        np.concatenate([part.file_lines for part in parts]),
+        parts[-1].bytes_read,
+        _by_row(parts, [part.misfit for part in parts], None),
+        _by_row(parts, [part.surplus for part in parts], {}),
+    )
+
+
+def _by_row(parts: Sequence[Rows], said: Sequence[Sequence[T] | None], nothing: T) -> list[T] | None:
+    """What parts say of each of their rows, where any says something."""
+    if not any(said):
+        return None
+    return [
+        of_row
+        for part, of_rows in zip(parts, said, strict=True)
+        for of_row in of_rows or [nothing] * len(part.file_lines)
+    ]
 
 
 class Table(Protocol):
