@@ -2,14 +2,13 @@
 
 import getpass
 import os
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from retail_pipeline.demo import FILE_NAME as MADE_UP
 from retail_pipeline.errors import BadInput
@@ -27,10 +26,12 @@ from retail_pipeline.warehouse import Warehouse, correcting, ledger
 from retail_pipeline.warehouse.failures import FINISH
 from retail_pipeline.warehouse.indexing import MUCH_BYTES
 from retail_pipeline.warehouse.landing import land, read_anew
-from retail_pipeline.warehouse.loading import Progress as LoadProgress
+from retail_pipeline.warehouse.loading import Progress, no_progress
 from retail_pipeline.warehouse.migrations import open_warehouse
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from retail_pipeline.defs.runs import RunOutcome
 
 
@@ -194,17 +195,24 @@ def _tell(outcomes: "Sequence[RunOutcome]") -> int:
     return 1 if failed or any(check.critical and not check.passed for check in checks) else 0
 
 
-def _terminal() -> Console | None:
+def _terminal() -> "Console | None":
     """Where progress is shown: standard error if somebody watches it."""
-    console = Console(stderr=True)
-    return console if console.is_terminal and os.environ.get("TERM") != "dumb" else None
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return None
+    from rich.console import Console
+
+    return Console(stderr=True)
 
 
 @contextmanager
-def _progress(total_bytes: int) -> Iterator[LoadProgress]:
-    console = _terminal()
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=console is None) as bar:
+def _progress(total_bytes: int) -> Iterator[Progress]:
+    if not (console := _terminal()):
+        yield no_progress
+        return
+    from rich import progress as rich
+
+    columns = rich.TextColumn("{task.description}"), rich.BarColumn(), rich.DownloadColumn(), rich.TimeRemainingColumn()
+    with rich.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("Starting", total=total_bytes)
         done: dict[str, int] = {}
 

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 import sqlalchemy as sa
-from rich.console import Console
-from rich.table import Table
 
 from retail_pipeline.settings import Settings
 from retail_pipeline.sources import SourceCatalogue
@@ -151,6 +149,9 @@ def say_checks(checks: "Sequence[Check]") -> None:
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """A table as wide as it needs to be: it may be piped into another program."""
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in header:
         table.add_column(name, no_wrap=True, justify="right" if name.startswith(("rows_", "amount")) else "left")
