@@ -4,18 +4,17 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import click
 import sqlalchemy as sa
 
-from benchmarks import exports
+from benchmarks import exports, processes
 from benchmarks.measured import Cost
 from retail_pipeline.dashboards.description import dashboards
 from retail_pipeline.dashboards.pages import dashboard_page
@@ -23,9 +22,6 @@ from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline_tests.end_to_end.commands import environment
 from retail_pipeline_tests.servers import database_url
-
-MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
-"""What `ru_maxrss` counts in, by getrusage(2)."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,7 @@ class Bench:
     def run(self, *command: str) -> Cost:
         """Runs a command in an empty folder, which loads nothing."""
         with self.empty_folder() as folder:
-            seconds, usage, of_all = _run([*command], folder, dict(os.environ))
-        return _cost(seconds, usage, of_all, lines=0)
+            return processes.run(command, folder, dict(os.environ))
 
     def run_peer(self, name: str, file: Path, *packages: str) -> Cost:
         """Runs a program of `benchmarks.peers` on an empty database, with packages of its own where it needs some."""
@@ -79,11 +74,11 @@ class Bench:
         with self.empty_database() as url, self.empty_folder() as folder:
             target = url or f"sqlite:///{folder / 'peer.db'}"
             command = [*(runner if packages else []), "python" if packages else sys.executable, *program]
-            seconds, usage, of_all = _run([*command, str(file), target], folder, dict(os.environ))
+            cost = processes.run([*command, str(file), target], folder, dict(os.environ))
             engine = sa.create_engine(target, poolclass=sa.NullPool)
             with engine.connect() as connection:
                 lines = connection.scalar(sa.text("SELECT COUNT(*) FROM `lines`"))
-        return _cost(seconds, usage, of_all, lines)
+        return replace(cost, lines=lines)
 
     def exports_of(self, lines: int, files: int) -> list[Path]:
         """Made-up exports of about so many lines together, which have no invoice in common."""
@@ -153,8 +148,8 @@ class Shop:
         home = self.folder / "home"
         command = [sys.executable, "-m", "retail_pipeline", "ingest", *map(str, files)]
         # In the folder, where no .env file is.
-        seconds, usage, of_all = _run(command, self.folder, environment(home, RETAIL_DATABASE_URL=self.url, **settings))
-        return _cost(seconds, usage, of_all, _lines_loaded(home, self.url))
+        variables = environment(home, RETAIL_DATABASE_URL=self.url, **settings)
+        return replace(processes.run(command, self.folder, variables), lines=_lines_loaded(home, self.url))
 
     def next_day(self) -> Path:
         """One more day of 2,000 order lines."""
@@ -177,81 +172,6 @@ class Shop:
         seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu_began
         warehouse.engine.dispose()
         return Cost(seconds, cpu_seconds, peak_mib=0, lines=_lines_loaded(self.folder / "home", self.url))
-
-
-def _cost(seconds: float, usage: "os.struct_rusage", of_all: int, lines: int) -> Cost:
-    # What getrusage tells is no less than the peak of the process that started this one: it is for other systems.
-    peak = of_all if sys.platform == "linux" else usage.ru_maxrss * MAXRSS_BYTES
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak_mib=peak / 2**20, lines=lines)
-
-
-def _run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[float, "os.struct_rusage", int]:
-    """The wall time and the resources of one process, where RUSAGE_CHILDREN would tell of all so far.
-
-    The last figure is the most bytes that it had, or if that is more, that it and the processes which it started were
-    seen to have together; 0 where it ended before anybody looked.
-    """
-    with tempfile.TemporaryFile("w+") as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=folder, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
-        )
-        with _watched(process.pid) as seen:
-            _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            output.seek(0)
-            said = "".join(output.readlines()[-20:])
-            raise click.ClickException(f"{command} ended with status {process.returncode}:\n{said}")
-    return seconds, usage, max(seen)
-
-
-@contextmanager
-def _watched(process: int) -> Iterator[list[int]]:
-    """The memory of a process and of all below it together, looked at again and again."""
-    seen, ended = [0], threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.5):
-            seen.append(max(_peak(process), sum(_memory(one) for one in _family(process))))
-
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
-        yield seen
-    finally:
-        ended.set()
-        watcher.join()
-
-
-def _family(process: int) -> list[int]:
-    """A process and all below it, as proc(5) tells them; none elsewhere than on Linux."""
-    parents = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it ended meanwhile
-            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
-    family = [process] if process in parents else []
-    for one in family:
-        family += [child for child, parent in parents.items() if parent == one]
-    return family
-
-
-def _peak(process: int) -> int:
-    """The most bytes that a process had at any time."""
-    return _bytes(Path(f"/proc/{process}/status"), "VmHWM")
-
-
-def _memory(process: int) -> int:
-    """The bytes that a process has now; of those that several have, its part, so that a sum counts them once."""
-    return _bytes(Path(f"/proc/{process}/smaps_rollup"), "Pss")
-
-
-def _bytes(path: Path, name: str) -> int:
-    """A figure as proc(5) tells it; 0 where there is none, or none any more."""
-    with suppress(OSError):
-        return sum(int(line.split()[1]) * 1024 for line in path.read_text().splitlines() if line.startswith(f"{name}:"))
-    return 0
 
 
 def _lines_loaded(home: Path, url: str) -> int:
