@@ -1,7 +1,6 @@
 """Connections to the warehouse, and breaking off what they do."""
 
 import threading
-import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from retail_pipeline.quality.great_expectations_bridge import evaluate
 from retail_pipeline.warehouse import Warehouse
 from retail_pipeline.warehouse.retrying import retried
 from retail_pipeline_tests.servers import a_statement_waits_for_a_table
+from retail_pipeline_tests.waiting import wait_until
 
 pytestmark = pytest.mark.database
 
@@ -44,8 +44,7 @@ def broken_off(
     thread = threading.Thread(target=try_to, daemon=True)
     thread.start()
     thread.join(1)
-    while thread.is_alive() and not is_under_way():
-        time.sleep(0.1)
+    wait_until(lambda: is_under_way() or not thread.is_alive())
     assert thread.is_alive(), failed
     warehouse.interrupt()
     thread.join(SECONDS)

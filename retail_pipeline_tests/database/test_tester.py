@@ -24,9 +24,10 @@ from retail_pipeline.quality.catalogue import Suite, suites
 from retail_pipeline.quality.great_expectations_bridge import Verdict, evaluate
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse
-from retail_pipeline_tests.faults.catalogue import IMPATIENT, impatient, wait_until
+from retail_pipeline_tests.faults.catalogue import IMPATIENT, impatient
 from retail_pipeline_tests.faults.proxy import Proxy
 from retail_pipeline_tests.servers import a_statement_waits_for_a_table
+from retail_pipeline_tests.waiting import wait_until
 
 pytestmark = [pytest.mark.database, pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux")]
 
@@ -114,8 +115,7 @@ def what_becomes_of_a_test_whose_process_is_ended(
         asking = threading.Thread(target=ask)
         asking.start()
         with warehouse.reading() as connection:
-            while asking.is_alive() and not a_statement_waits_for_a_table(connection):
-                time.sleep(0.1)
+            wait_until(lambda: a_statement_waits_for_a_table(connection) or not asking.is_alive())
         end()
         asking.join(SECONDS)
         other.exec_driver_sql("UNLOCK TABLES")
@@ -182,7 +182,4 @@ def test_no_process_is_left_behind_by_one_that_was_killed(warehouse):
     with pytest.raises(EOFError):
         as_a_command(be_killed, warehouse.settings)
     process = int((warehouse.settings.home / "tester").read_text())
-    deadline = time.monotonic() + SECONDS
-    while is_at_work(process):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_until(lambda: not is_at_work(process))

@@ -46,13 +46,6 @@ def graphql(port: int, query: str) -> dict:
         return json.load(answer)["data"]
 
 
-def wait_until(is_so: Callable[[], object], every: float = 1) -> None:
-    deadline = time.monotonic() + 10 * SECONDS_TO_COME_UP
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(every)
-
-
 def get(url: str) -> dict:
     with urllib.request.urlopen(url, timeout=60) as answer:
         return json.load(answer)

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from retail_pipeline_tests.end_to_end.commands import environment
 from retail_pipeline_tests.end_to_end.serving import SECONDS_TO_STOP, wait_for
 from retail_pipeline_tests.exports import order_line
 from retail_pipeline_tests.ports import free_port
+from retail_pipeline_tests.waiting import wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -112,15 +112,8 @@ def test_a_client_that_goes_away_in_the_middle_of_an_upload_leaves_nothing_behin
     with api(shop) as (address, _):
         with connect(address) as sender:
             sender.sendall(head(1000, address) + b"InvoiceNo,Stock")
-            wait_for_folders(landing, lambda found: found > before)
-        wait_for_folders(landing, lambda found: found == before)
-
-
-def wait_for_folders(landing: Path, are_right) -> None:
-    deadline = time.monotonic() + SECONDS_TO_STOP
-    while not are_right(set(landing.iterdir())):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+            wait_until(lambda: set(landing.iterdir()) > before)
+        wait_until(lambda: set(landing.iterdir()) == before)
 
 
 def test_a_client_that_goes_away_in_the_middle_of_a_download_does_no_harm(shop):

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +14,7 @@ from retail_pipeline_tests.composing import ROOT, Deployment
 from retail_pipeline_tests.database.test_database_users import AWKWARD, make_users
 from retail_pipeline_tests.end_to_end.serving import graphql
 from retail_pipeline_tests.exports import order_line
+from retail_pipeline_tests.waiting import wait_until
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.database, pytest.mark.mysql]
 
@@ -87,13 +87,6 @@ def net_revenue(engine: sa.Engine) -> Decimal | None:
     query = sa.text("SELECT net_revenue FROM mart_kpis WHERE scope = 'All countries' AND period = 'all time'")
     with engine.connect() as connection:
         return connection.scalar(query) if sa.inspect(connection).has_table("mart_kpis") else None
-
-
-def wait_until(is_so, *, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
 
 
 def test_docker_compose_itself_reads_the_file():

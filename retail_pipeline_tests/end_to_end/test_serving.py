@@ -17,10 +17,11 @@ from retail_pipeline.marts.refresh import stale
 from retail_pipeline.settings import Settings
 from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline_tests.end_to_end.commands import retail
-from retail_pipeline_tests.end_to_end.serving import get, graphql, served, wait_for, wait_until
+from retail_pipeline_tests.end_to_end.serving import get, graphql, served, wait_for
 from retail_pipeline_tests.exports import order_line
 from retail_pipeline_tests.ports import free_port
 from retail_pipeline_tests.receivers import web_receiver
+from retail_pipeline_tests.waiting import wait_until
 
 pytestmark = pytest.mark.end_to_end
 

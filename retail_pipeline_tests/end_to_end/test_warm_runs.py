@@ -10,8 +10,9 @@ import pytest
 from retail_pipeline.defs.launcher import WARM
 from retail_pipeline.defs.processes import PROCESS_TAG
 from retail_pipeline.demo.sample import write_sample
-from retail_pipeline_tests.end_to_end.serving import get, graphql, served, wait_for, wait_until
+from retail_pipeline_tests.end_to_end.serving import get, graphql, served, wait_for
 from retail_pipeline_tests.ports import free_port
+from retail_pipeline_tests.waiting import wait_until
 
 pytestmark = pytest.mark.end_to_end
 
@@ -40,7 +41,7 @@ def test_a_run_is_forked_from_a_warm_process_stops_when_asked_to_and_is_tried_ag
 
     def begun(load_id: str) -> dict:
         found = []
-        wait_until(lambda: found.append(run_of(load_id)) or found[-1], every=0.1)
+        wait_until(lambda: found.append(run_of(load_id)) or found[-1])
         return found[-1]
 
     def runs() -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ from retail_pipeline.warehouse import Warehouse, connection, locks
 from retail_pipeline_tests.faults import work as work_module
 from retail_pipeline_tests.faults.ground import Ground
 from retail_pipeline_tests.faults.work import DONE, TOLD, Task, Worker, begin, make_anew
+from retail_pipeline_tests.waiting import wait_until
 
 IMPATIENT = {"BEAT_SECONDS": 0.3, "LOOK_SECONDS": 0.5, "SILENT_SECONDS": 3}
 """How soon signs of life are missed here: a fault that waits for that is to take seconds, not minutes."""
@@ -271,14 +272,6 @@ def impatient() -> Iterator[None]:
                     stack.callback(setattr, module, name, getattr(module, name))
                     setattr(module, name, seconds)
         yield
-
-
-def wait_until(happened: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            raise TimeoutError("it didn't come about")
-        time.sleep(0.15)  # InnoDB tells nothing new of locks to who asks more often than every 0.1 s
 
 
 def _processes(ground: Ground, text: str) -> list[int]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.bench import _cost, _run
+from benchmarks import processes
 from benchmarks.comparison import Comparison, Side, measure
 from benchmarks.exports import cut_by_day, write_next_day, write_year
 from benchmarks.measured import Cost, Measured, keep, kept
@@ -118,5 +118,5 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """
-    seconds, usage, of_all = _run([sys.executable, "-c", program], tmp_path, dict(os.environ))
-    assert least < _cost(seconds, usage, of_all, lines=0).peak_mib < least + 50
+    cost = processes.run([sys.executable, "-c", program], tmp_path, dict(os.environ))
+    assert least < cost.peak_mib < least + 50
