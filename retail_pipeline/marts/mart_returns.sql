@@ -51,7 +51,9 @@ WITH returned AS (
       ORDER BY invoiced_at, invoice_no, line_no, load_id ROWS UNBOUNDED PRECEDING
     ) AS units_claimed
   FROM candidates
-  WHERE place = 1
+  -- Not "= 1", for which MySQL would make an index: reading all that it finds by one value holds their pages in the buffer
+  -- pool until the end, and the whole server waits for ever once there are more than fit (bugs.mysql.com/96236).
+  WHERE place < 2
 )
 SELECT
   o.load_id,
