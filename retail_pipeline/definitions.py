@@ -38,6 +38,11 @@ refresh_marts = dg.define_asset_job(
     selection=marts | dg.AssetSelection.checks(load_checks),
     description="Checks what hasn't been checked yet, refreshes the marts and checks those.",
 )
+marts_alone = dg.define_asset_job(
+    "marts_alone",
+    selection=marts,
+    description="Refreshes the marts and checks those, where all loads have passed their checks.",
+)
 nightly = dg.define_asset_job(
     "nightly",
     selection=marts | dg.AssetSelection.checks(load_checks) | dg.AssetSelection.assets(verified_marts),
@@ -47,7 +52,7 @@ nightly = dg.define_asset_job(
 defs = dg.Definitions(
     assets=[EXPORT_FILES, COUNTRIES, load_assets, *MART_ASSETS, verified_marts, *TABLEAU_ASSETS],
     asset_checks=[load_checks, *MART_CHECKS],
-    jobs=[ingest, load, refresh_marts, nightly, prune_job],
+    jobs=[ingest, load, refresh_marts, marts_alone, nightly, prune_job],
     schedules=[EVERY_NIGHT, EVERY_SUNDAY],
     sensors=[inbox, waiting_loads, abandoned_runs, marts_follow_loads(*MART_ASSETS, *TABLEAU_ASSETS), alerts],
     resources=RESOURCES,

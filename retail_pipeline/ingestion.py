@@ -105,7 +105,7 @@ def _run_refresh(warehouse: Warehouse, *, full: bool = False) -> int:
 
     tester.prepare()
     with _working("Checking and refreshing marts"), open_instance(warehouse.settings) as instance:
-        outcome = run_refresh(instance, full=full)
+        outcome = run_refresh(instance, warehouse, full=full)
     return _tell([outcome])
 
 

@@ -65,12 +65,16 @@ def _enter_runs(warehouse: Warehouse, runs: Sequence[tuple[str, Sequence[str]]])
             ledger.enter_run(connection, load_ids, run_id)
 
 
-def run_refresh(instance: dg.DagsterInstance, *, full: bool) -> RunOutcome:
-    """Runs the job `refresh_marts`."""
+def run_refresh(instance: dg.DagsterInstance, warehouse: Warehouse, *, full: bool) -> RunOutcome:
+    """Runs the job `refresh_marts`, or `marts_alone` where no load need be tested; in full, all are."""
+    from retail_pipeline.defs.loads import tell_what_is_loaded
     from retail_pipeline.defs.marts import MART_ASSETS
 
+    with warehouse.reading() as connection:
+        loaded, unchecked = ledger.loaded(connection), ledger.unchecked(connection)
+    tell_what_is_loaded(instance, loaded)
     ops = {asset.op.name: {"config": {"full": full}} for asset in MART_ASSETS}
-    return _run(instance, "refresh_marts", {}, run_config={"ops": ops})
+    return _run(instance, "refresh_marts" if full or unchecked else "marts_alone", {}, run_config={"ops": ops})
 
 
 def _run(

@@ -197,7 +197,11 @@ def enter_checked(connection: sa.Connection, load_ids: Collection[str], run_id: 
 
 
 def move_figures(connection: sa.Connection, load_id: str, rows: int, amount) -> None:
-    """Moves rows and their amount from a load's loaded to its superseded ones, or back where `rows` is negative."""
+    """Moves rows and their amount from a load's loaded to its superseded ones, or back where `rows` is negative.
+
+    What comes back may not have been there when its load was tested: then the load hasn't passed any more.
+    """
+    unchecked = {"checked_at": None} if rows < 0 else {}
     connection.execute(
         sa.update(loads)
         .where(loads.c.load_id == load_id)
@@ -207,6 +211,7 @@ def move_figures(connection: sa.Connection, load_id: str, rows: int, amount) -> 
             # ROUND, because on SQLite a difference of two decimals is only nearly one.
             amount_loaded=sa.func.round(loads.c.amount_loaded - amount, SCALE),
             amount_superseded=sa.func.round(loads.c.amount_superseded + amount, SCALE),
+            **unchecked,
         )
     )
 

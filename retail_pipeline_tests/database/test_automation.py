@@ -173,7 +173,7 @@ def test_people_are_told_once_of_what_went_wrong_in_runs_files_and_marts(warehou
     assert f"- {load_id}: 1 of 2 rows" in told
 
     set_ledger(warehouse, load_id, rows_read=99, checked_at=None)
-    outcome = run_refresh(instance, full=False)
+    outcome = run_refresh(instance, warehouse, full=False)
     assert not outcome.success
     receiver.status = 500
     assert alerts.tick() == "0 told, some wait."

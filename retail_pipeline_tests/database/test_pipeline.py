@@ -61,6 +61,22 @@ def test_a_load_is_reverted_and_the_marts_refreshed_by_one_command(warehouse, in
     assert "Nothing is new" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("invoice", "tested"), [("1", {"order_lines"}), ("2", set())])
+def test_where_lines_come_back_their_load_is_tested_again_and_else_none_is(
+    warehouse, instance, export, invoice, tested
+):
+    first, second = export("1.csv", order_line("1")), export("2.csv", order_line(invoice, price="9.99"))
+    assert ingestion.ingest_files([first, second]) == 0
+    with warehouse.reading() as connection:
+        _, later = (loaded["load_id"] for loaded in ledger.loaded(connection))
+    assert ingestion.revert_load(later) == 0
+    (run,) = instance.get_runs(limit=1)
+    events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    assets = {event.dagster_event.event_specific_data.asset_key.path[-1] for event in events}
+    assert assets & {"order_lines"} == tested
+    assert set(marts()) <= assets
+
+
 def test_a_mart_that_somebody_spoiled_is_told_and_made_anew_with_full(warehouse, instance, export, capsys):
     assert ingestion.ingest_files([export("1.csv", order_line("1"))]) == 0
     with warehouse.writing() as connection:
@@ -86,7 +102,7 @@ def test_checks_of_marts_say_how_much_they_tested(warehouse, instance, export):
     found = tested(outcome)
     assert found[reconciled] == ("what changed", "1")
     assert found["mart_kpis.totals_reconcile"][0] == "everything"
-    assert tested(run_refresh(instance, full=True))[reconciled] == ("everything", "2")
+    assert tested(run_refresh(instance, warehouse, full=True))[reconciled] == ("everything", "2")
 
 
 def test_a_mart_is_tested_after_every_mart_that_it_is_compared_with_was_refreshed(warehouse, instance, export):
@@ -166,12 +182,12 @@ def test_a_failed_critical_check_keeps_the_marts_as_they_were_in_that_run_and_in
     assert not outcome.success
     assert failed(outcome, critical=True) == {"every_row_is_accounted_for", "raw_rows_are_as_many_as_were_read"}
     assert rows(warehouse, marts()["mart_orders"].table()) == before
-    assert not run_refresh(instance, full=True).success
+    assert not run_refresh(instance, warehouse, full=True).success
     assert rows(warehouse, marts()["mart_orders"].table()) == before
 
     with warehouse.writing() as connection:
         connection.execute(sa.update(loads).where(loads.c.load_id == first).values(rows_read=2))
-    assert run_refresh(instance, full=False).success
+    assert run_refresh(instance, warehouse, full=False).success
     assert len(rows(warehouse, marts()["mart_orders"].table())) == 2
 
 
@@ -200,7 +216,7 @@ def test_what_the_checks_found_is_kept_beside_the_data_and_the_ledger_says_which
     (mordor,) = [row for row in kept if row["name"] == "countries_are_known"]
     assert (mordor["severity"], mordor["passed"], mordor["unexpected_rows"]) == ("warning", False, 1)
     assert "Mordor" in mordor["details"]
-    again = run_refresh(instance, full=True)
+    again = run_refresh(instance, warehouse, full=True)
     with warehouse.reading() as connection:
         assert {row["run_id"] for row in check_results.latest(connection)} == {again.run_id}
         assert check_results.of_run(connection, outcome.run_id) == kept

@@ -53,7 +53,7 @@ def test_every_expectation_is_a_check_and_critical_ones_block():
 
 
 def test_whatever_writes_to_the_warehouse_is_in_its_pool():
-    for job in ("ingest", "load", "refresh_marts", "nightly"):
+    for job in ("ingest", "load", "refresh_marts", "marts_alone", "nightly"):
         for node in defs.resolve_job_def(job).all_node_defs:
             assert not isinstance(node, dg.OpDefinition) or node.pool == POOL, node.name
 
