@@ -37,11 +37,11 @@ def restore_backup(path: Path, *, replace: bool) -> int:
         f"{manifest.tables['order_lines'].rows:,} order lines, {len(manifest.files):,} files; all figures add up."
     )
     from retail_pipeline.defs.instance import know_loads, open_instance
-    from retail_pipeline.ingestion import refresh_marts
+    from retail_pipeline.ingestion import ingest_files
 
     with open_instance(settings) as instance:
         know_loads(instance, warehouse)
-    return refresh_marts()
+    return ingest_files(())
 
 
 def prune_old(*, dry_run: bool) -> None:

@@ -182,16 +182,19 @@ class Settings(BaseSettings):
     keep_raw_days: int | None = Field(
         default=None,
         ge=0,
+        le=100_000,
         description="Days after which `retail prune` deletes a load's raw lines. Not set: they are kept.",
     )
     keep_files_days: int | None = Field(
         default=None,
         ge=0,
+        le=100_000,
         description="Days after which `retail prune` deletes a load's file. Not set: files are kept.",
     )
     keep_checks_days: int = Field(
         default=365,
         ge=0,
+        le=100_000,
         description="Days after which `retail prune` deletes what checks found; the newest of each is kept.",
     )
 

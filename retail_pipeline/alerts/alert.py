@@ -116,7 +116,13 @@ def _alert(key: str, subject: str, said: Sequence[str], url: str, guides: Sequen
     where = [f"Where: {url}"] if url else []
     advice = [f"What to do: {GUIDE}#{guide}" for guide in guides]
     on_one_line = " ".join(f"Retail pipeline: {subject}".split())
-    return Alert(key, on_one_line, "\n".join([on_one_line, "", *said, "", *where, *advice]).rstrip())
+    text = "\n".join([on_one_line, "", *said, "", *where, *advice]).rstrip()
+    return Alert(key, _sendable(on_one_line), _sendable(text))
+
+
+def _sendable(text: str) -> str:
+    """The text without halves of surrogates, as names of files have them that aren't UTF-8."""
+    return text.encode(errors="replace").decode()
 
 
 def _listed(items: Iterable[str]) -> list[str]:

@@ -80,7 +80,7 @@ class Webhook:
                 headers={"Idempotency-Key": alert.key},
                 timeout=SECONDS_TO_ANSWER,
             )
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
             raise Declined("webhook: RETAIL_ALERT_WEBHOOK is not a URL that can be posted to") from None
         except httpx.TimeoutException:
             raise Unanswered(f"webhook: no answer within {SECONDS_TO_ANSWER} s") from None
@@ -114,6 +114,8 @@ class Email:
             raise Declined(f"e-mail: {type(error).__name__}") from None
         except smtplib.SMTPAuthenticationError as error:
             raise Unanswered(f"e-mail: the server refused the log-in ({error.smtp_code})") from None
+        except UnicodeError:
+            raise Unanswered("e-mail: a log-in to a mail server has no letters beyond ASCII") from None
         except (smtplib.SMTPException, OSError) as error:
             raise Unanswered(f"e-mail: {type(error).__name__}") from None
 

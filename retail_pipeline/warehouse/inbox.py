@@ -11,7 +11,6 @@ from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import chain, count
 from pathlib import Path
 
 from retail_pipeline.errors import BadFile, BadInput, Unreachable, Unusable
@@ -21,9 +20,13 @@ from retail_pipeline.intake.recognition import recognise
 from retail_pipeline.sources import SourceCatalogue, SourceProfile
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.free_names import free
 from retail_pipeline.warehouse.landing import land
 
 DONE, FAILED = "done", "failed"
+
+WHY = ".why.txt"
+"""The end of the name of a text that says why a file was refused; exports may end with .txt as well."""
 
 FILES_AT_A_TIME = 200
 SECONDS_AT_A_TIME = 40
@@ -111,11 +114,11 @@ class _File:
 
     def move(self, into: str) -> Path | None:
         """Moves the file out of the way. None, with nothing moved, where another has come in its place."""
-        target = _free(self.folder / into / self.name)
+        target = free(self.folder / into / self.name)
         target.parent.mkdir(parents=True, exist_ok=True)
         self.path.rename(target)
         if self._state(target) != self.state:
-            target.rename(_free(self.path))
+            target.rename(free(self.path))
             return None
         return target
 
@@ -189,27 +192,22 @@ def _is_open(path: Path, since: float) -> bool:
     return False
 
 
-def _free(path: Path) -> Path:
-    """The path, or one like it where there is a file already."""
-    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in count(2))
-    return next(candidate for candidate in chain([path], numbered) if not candidate.exists())
-
-
 def _say_why(moved: Path, reason: str) -> None:
-    moved.with_name(f"{moved.name}.txt").write_text(
+    moved.with_name(f"{moved.name}{WHY}").write_text(
         f"{reason}\n\nNothing of it was loaded. Correct the file, or its source's profile, and put it into the inbox "
         f"again.\nRefused on {ledger.now():%Y-%m-%d at %H:%M} UTC.\n",
         encoding="utf-8",
+        errors="replace",  # a name need not be UTF-8
     )
 
 
 def refused_since(folder: Path, moment_ns: int) -> list[tuple[int, Refused]]:
     """The files that were refused after a moment (nanoseconds of the clock), with theirs, in order."""
     found = []
-    for told in (folder / FAILED).rglob("*.txt"):
+    for told in (folder / FAILED).rglob(f"*{WHY}"):
         with suppress(FileNotFoundError):
             at = told.stat().st_mtime_ns
             if at > moment_ns:
                 reason = told.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
-                found.append((at, Refused(told.relative_to(folder).with_suffix("").as_posix(), reason)))
+                found.append((at, Refused(told.relative_to(folder).as_posix().removesuffix(WHY), reason)))
     return sorted(found, key=lambda item: item[0])

@@ -38,27 +38,35 @@ def prune(warehouse: Warehouse, *, dry_run: bool = False) -> Pruned:
     """
     settings, pruned = warehouse.settings, Pruned()
     with warehouse.reading() as connection:
-        corrected = ledger.to_be_corrected(connection)
-        settled = sa.and_(
-            loads.c.status == "loaded", loads.c.checked_at.is_not(None), loads.c.load_id.not_in(list(corrected))
-        )
-        raw = _older(connection, settings.keep_raw_days, loads.c.raw_pruned_at, settled)
-        given_up = loads.c.status.in_(["failed", "reverted"])
-        files = _older(connection, settings.keep_files_days, loads.c.file_pruned_at, sa.or_(settled, given_up))
+        raw = _older(connection, settings.keep_raw_days, loads.c.raw_pruned_at, _settled(connection))
+        files = _old_files(connection, settings.keep_files_days)
     pruned.loads_without_raw_lines, pruned.raw_lines = len(raw), sum(entry["rows_read"] for entry in raw)
-    pruned.files, pruned.file_bytes = len(files), sum(entry["file_bytes"] for entry in files)
     if not dry_run:
         for entry in raw:
             _prune_raw_lines(warehouse, entry["load_id"])
-        with warehouse.writing(lock="landing") as connection:
+        with warehouse.writing(lock="landing") as connection:  # what was handed in again meanwhile isn't old any more
+            files = _old_files(connection, settings.keep_files_days)
             ledger.enter_pruned(connection, [entry["load_id"] for entry in files], "file", ledger.now())
         _delete_pruned_files(warehouse)
+    pruned.files, pruned.file_bytes = len(files), sum(entry["file_bytes"] for entry in files)
     with warehouse.writing() as connection:
         before = ledger.now() - timedelta(days=settings.keep_checks_days)
         pruned.check_results = check_results.forget(connection, before, dry_run=dry_run)
     if not dry_run:
         log.info("Pruned what is older than is kept", extra=asdict(pruned))
     return pruned
+
+
+def _settled(connection: sa.Connection) -> sa.ColumnElement[bool]:
+    """Loads that nothing is to be done for any more."""
+    corrected = ledger.to_be_corrected(connection)
+    return sa.and_(loads.c.status == "loaded", loads.c.checked_at.is_not(None), loads.c.load_id.not_in(list(corrected)))
+
+
+def _old_files(connection: sa.Connection, days: int | None) -> list[sa.RowMapping]:
+    """The ledger's rows of loads whose files nobody needs any more."""
+    given_up = loads.c.status.in_(["failed", "reverted"])
+    return _older(connection, days, loads.c.file_pruned_at, sa.or_(_settled(connection), given_up))
 
 
 def _older(

@@ -188,7 +188,7 @@ def test_people_are_told_once_of_what_went_wrong_in_runs_files_and_marts(warehou
 
     failed = warehouse.settings.inbox_folder / "failed"
     failed.mkdir(parents=True)
-    (failed / "bad.csv.txt").write_text("bad.csv, line 1: no known source\n\nNothing of it", encoding="utf-8")
+    (failed / "bad.csv.why.txt").write_text("bad.csv, line 1: no known source\n\nNothing of it", encoding="utf-8")
     for mart in marts():
         change = FreshnessStateChange(
             key=dg.AssetKey(mart),

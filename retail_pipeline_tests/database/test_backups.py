@@ -24,6 +24,7 @@ from retail_pipeline.warehouse.check_results import enter as enter_results
 from retail_pipeline.warehouse.landing import landed_file
 from retail_pipeline.warehouse.loading import load, revert
 from retail_pipeline.warehouse.migrations import ensure_current, missing_upgrade
+from retail_pipeline.warehouse.migrations.revisions import HEAD, KNOWN
 from retail_pipeline.warehouse.tables import loads, order_lines
 from retail_pipeline_tests import servers
 from retail_pipeline_tests.database.test_refreshing import refresh_all, shown
@@ -223,6 +224,51 @@ def test_a_restore_that_was_killed_is_told_and_done_by_restoring_again(shop, exp
     assert {name: found[name] for name in before if name != "landing"} == {
         name: before[name] for name in before if name != "landing"
     }
+
+
+def test_tables_of_others_in_the_same_database_stay_or_keep_a_restore_out(shop, tmp_path):
+    backup = back_up(shop, tmp_path / "backup.zip").path
+    lose(shop)
+    shop.settings.resolved_home.mkdir(exist_ok=True)
+    *theirs, countries = (
+        sa.Table(name, sa.MetaData(), sa.Column("id", sa.Integer))
+        for name in ("running_races", "mart_of_theirs", "countries")
+    )
+    with shop.writing() as connection:
+        for table in (*theirs, countries):
+            table.create(connection)
+    with pytest.raises(BadInput, match="the database has others' tables that bear our names: countries"):
+        restore(shop, backup)
+    with shop.writing() as connection:
+        countries.drop(connection)
+    restore(shop, backup)
+    assert {table.name for table in theirs} <= set(sa.inspect(shop.engine).get_table_names())
+
+
+def test_a_profile_that_a_restore_puts_aside_is_never_overwritten_by_another_one(shop, tmp_path):
+    backup = back_up(shop, tmp_path / "backup.zip").path
+    sources = shop.settings.sources_folder
+    for said in ("# one", "# two"):
+        (sources / "till.yaml").write_text(said, encoding="utf-8")
+        restore(shop, backup, replace=True)
+    aside = {path.read_text(encoding="utf-8") for path in sources.glob("till.yaml*") if path.name != "till.yaml"}
+    assert aside == {"# one", "# two"}
+
+
+def test_a_backup_is_of_the_revision_that_its_tables_are_of(shop, tmp_path, monkeypatch):
+    def note(revision: str) -> None:
+        with shop.writing() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+
+    unpruned = writing.unpruned
+
+    def after_an_upgrade(warehouse: Warehouse):
+        note(HEAD)
+        return unpruned(warehouse)
+
+    note(KNOWN[-2])
+    monkeypatch.setattr(writing, "unpruned", after_an_upgrade)
+    assert back_up(shop, tmp_path / "backup.zip").manifest.revision == HEAD
 
 
 def test_a_file_that_is_gone_from_the_landing_store_is_told_and_does_not_keep_the_rest_out(shop, tmp_path):

@@ -95,7 +95,11 @@ def test_a_folder_says_of_which_source_its_files_are(warehouse, folder):
     assert list(found.landed) == ["online_retail/day.csv"]
     (refused,) = found.refused
     assert refused.reason.startswith("unknown source 'moon_shop'; known are ")
-    assert there(folder) == {"done/online_retail/day.csv", "failed/moon_shop/day.csv", "failed/moon_shop/day.csv.txt"}
+    assert there(folder) == {
+        "done/online_retail/day.csv",
+        "failed/moon_shop/day.csv",
+        "failed/moon_shop/day.csv.why.txt",
+    }
 
 
 def test_what_can_not_be_read_says_where_and_keeps_nothing_else_back(warehouse, folder):
@@ -107,7 +111,7 @@ def test_what_can_not_be_read_says_where_and_keeps_nothing_else_back(warehouse, 
     before = [reason for _, reason in inbox.refused_since(folder, 0)]
     found = look_twice(warehouse)
     assert (list(found.landed), before, found.troubles) == (["day.csv"], [], [])
-    told = {name.removesuffix(".csv.txt"): text for name, text in texts(folder / "failed").items()}
+    told = {name.removesuffix(".csv.why.txt"): text for name, text in texts(folder / "failed").items()}
     assert told["other"].startswith("other.csv, line 1: no known source has these columns: a, b")
     assert told["nul"].startswith("nul.csv, line 2: holds a NUL byte")
     assert told["empty"].startswith("empty.csv: the file is empty")
@@ -115,6 +119,22 @@ def test_what_can_not_be_read_says_where_and_keeps_nothing_else_back(warehouse, 
     refused = inbox.refused_since(folder, 0)
     assert {item.name for _, item in refused} == {f"failed/{name}.csv" for name in told}
     assert inbox.refused_since(folder, refused[-1][0]) == []
+
+
+def test_a_refused_file_that_is_a_text_itself_is_told_of_and_kept_as_any_other(warehouse, folder):
+    for name in ("orders.csv", "orders.csv.txt"):
+        (folder / name).write_text("a,b\n1,2\n", encoding="utf-8")
+    look_twice(warehouse)
+    refused = [item for _, item in inbox.refused_since(folder, 0)]
+    assert sorted(item.name for item in refused) == ["failed/orders.csv", "failed/orders.csv.txt"]
+    assert (folder / "failed" / "orders.csv.txt").read_text(encoding="utf-8") == "a,b\n1,2\n"
+
+
+def test_a_refused_file_whose_name_is_no_text_says_why(warehouse, folder):
+    Path(os.fsdecode(os.fsencode(folder) + b"/Auftr\xe4ge.csv")).write_text("a,b\n1,2\n", encoding="utf-8")
+    look_twice(warehouse)
+    ((_, refused),) = inbox.refused_since(folder, 0)
+    assert refused.reason.startswith("Auftr?ge.csv, line 1: no known source")
 
 
 def texts(folder: Path) -> dict[str, str]:

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 
+from retail_pipeline.cli import main
 from retail_pipeline.definitions import defs
 from retail_pipeline.errors import BadInput
 from retail_pipeline.quality.catalogue import suites
 from retail_pipeline.quality.great_expectations_bridge import evaluate
 from retail_pipeline.sources import SourceCatalogue
-from retail_pipeline.warehouse import Warehouse, check_results, correcting, ledger
+from retail_pipeline.warehouse import Warehouse, check_results, correcting, ledger, pruning
 from retail_pipeline.warehouse.check_results import CheckResult
 from retail_pipeline.warehouse.landing import land, landed_file, read_anew
 from retail_pipeline.warehouse.loading import load, revert
@@ -116,6 +118,33 @@ def test_the_file_of_a_load_that_was_taken_back_out_is_pruned_too(warehouse, exp
     warehouse.settings.keep_files_days = 30
     assert prune(warehouse).files == 1
     assert not file_of(warehouse, load_id).exists()
+
+
+def test_a_file_that_is_handed_in_again_while_others_are_pruned_stays(warehouse, export, monkeypatch):
+    path = export("again.csv", order_line("1"))
+    again, other = ingest(warehouse, path), ingest(warehouse, export("other.csv", order_line("2")))
+    for load_id in (again, other):
+        age(warehouse, load_id, 31)
+    revert(warehouse, again)
+    warehouse.settings.keep_raw_days = warehouse.settings.keep_files_days = 30
+    prune_raw_lines = pruning._prune_raw_lines
+
+    def and_meanwhile(*arguments) -> None:
+        prune_raw_lines(*arguments)
+        land(warehouse, path, ONLINE_RETAIL)
+
+    monkeypatch.setattr(pruning, "_prune_raw_lines", and_meanwhile)
+    assert prune(warehouse).files == 1
+    assert not file_of(warehouse, other).exists()
+    load(warehouse, again, ONLINE_RETAIL)
+    assert entry(warehouse, again)["status"] == "loaded"
+
+
+def test_days_that_reach_before_all_time_are_refused_by_name(warehouse, monkeypatch):
+    monkeypatch.setenv("RETAIL_KEEP_CHECKS_DAYS", "999999")
+    result = CliRunner().invoke(main, ["prune"])
+    assert result.exit_code == 2
+    assert result.output.startswith("retail: RETAIL_KEEP_CHECKS_DAYS: Input should be less than or equal to 100000")
 
 
 def test_a_load_that_is_not_checked_or_waits_for_a_correction_is_kept_and_a_pruning_that_was_killed_is_finished(

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from retail_pipeline.settings import Settings
-from retail_pipeline.warehouse import Warehouse
+from retail_pipeline.warehouse import Warehouse, ledger
 from retail_pipeline.warehouse.landing import land
+from retail_pipeline.warehouse.migrations import open_warehouse
 from retail_pipeline.warehouse.migrations.upgrade import upgrade
 from retail_pipeline_tests.end_to_end.commands import retail, warm_retail
 from retail_pipeline_tests.exports import ONLINE_RETAIL, ingest, order_line
@@ -144,6 +145,18 @@ def test_sources_and_loads_are_listed(home):
     assert "online_retail" in warm_retail("sources", "list", home=home).stdout
     assert "no loads yet" in warm_retail("loads", home=home).stdout
     assert warm_retail("db", "upgrade", home=home).stdout == "The tables are up to date.\n"
+
+
+def test_a_restore_loads_what_waited_for_its_run_when_the_backup_was_made(home, export, tmp_path):
+    warehouse = open_warehouse(Settings(home=home))
+    load_id = land(warehouse, export("1.csv", order_line("1")), ONLINE_RETAIL).load_id
+    with warehouse.writing() as connection:
+        ledger.enter_run(connection, [load_id], "queued")
+    assert warm_retail("backup", "--output", tmp_path / "backup.zip", home=home).returncode == 0
+    warehouse.dispose()
+    shutil.rmtree(home)
+    assert "1 loaded" in warm_retail("restore", tmp_path / "backup.zip", home=home).stdout
+    assert "1 order lines" in warm_retail("backup", "--output", tmp_path / "after.zip", home=home).stdout
 
 
 def test_what_was_lost_is_restored_with_its_marts_and_can_be_worked_with(shop, tmp_path):

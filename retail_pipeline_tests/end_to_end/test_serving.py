@@ -88,7 +88,7 @@ def test_files_that_are_posted_or_dropped_are_loaded_once_each_and_the_marts_fol
     assert len(receiver.texts) == 1
     assert "- bad.csv, line 1: no known source has these columns: a, b" in receiver.texts[0]
     assert {path.name for path in (inbox / "done").iterdir()} == {"A1.csv", "A2.csv"}
-    assert {path.name for path in (inbox / "failed").iterdir()} == {"bad.csv", "bad.csv.txt"}
+    assert {path.name for path in (inbox / "failed").iterdir()} == {"bad.csv", "bad.csv.why.txt"}
 
 
 def loaded(warehouse: Warehouse) -> list[str]:

@@ -159,6 +159,15 @@ def test_an_alert_that_is_declined_does_not_keep_others_back(outbox, receiver):
     assert receiver.texts == ["second"]
 
 
+def test_a_file_whose_name_is_no_text_is_told_as_far_as_it_is_one(outbox, receiver):
+    channel = webhook(receiver)
+    outbox.put(
+        of_refused_files([("failed/Auftr\udce4ge.csv", "Auftr\udce4ge.csv: is empty")], "1", "failed"), [channel]
+    )
+    assert outbox.tell([channel]) == (1, [])
+    assert "Auftr?ge.csv: is empty" in receiver.texts[0]
+
+
 class Mailbox(Message):
     """Keeps what was mailed."""
 
@@ -209,6 +218,23 @@ def test_alerts_are_mailed_and_what_one_way_took_is_not_told_there_again(outbox,
     assert (mail["subject"], mail["from"]) == ("one", "shop@example.org")
     assert mail["to"] == "ann@example.org, bob@example.org"
     assert mail.get_payload(decode=True).decode().strip() == FIRST.text
+
+
+def test_a_password_that_no_mail_server_can_take_keeps_nobody_else_from_being_told(outbox, mailbox, receiver):
+    settings = Settings(
+        alert_webhook=receiver.url,
+        alert_email_to="ann@example.org",
+        smtp_port=mailbox[1],
+        smtp_user="retail",
+        smtp_password="größer",
+        smtp_tls="none",
+    )
+    both = configured(settings)
+    for alert in (FIRST, SECOND):
+        outbox.put(alert, both)
+    told, problems = outbox.tell(both)
+    assert (told, set(problems)) == (2, {"e-mail: a log-in to a mail server has no letters beyond ASCII"})
+    assert len(receiver.texts) == 2
 
 
 def test_a_mail_server_without_encryption_is_told_nothing_where_encryption_is_asked_for(mailbox):

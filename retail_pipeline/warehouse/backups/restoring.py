@@ -20,15 +20,18 @@ from retail_pipeline.errors import BadInput
 from retail_pipeline.warehouse import bulk, streaming
 from retail_pipeline.warehouse.backups.archive import KEPT, Manifest, Part, figures_of, opened, verify
 from retail_pipeline.warehouse.connection import Warehouse
+from retail_pipeline.warehouse.free_names import free
 from retail_pipeline.warehouse.landing import unpruned
 from retail_pipeline.warehouse.migrations import UNFINISHED_RESTORE, is_known
 from retail_pipeline.warehouse.migrations.upgrade import migrate
-from retail_pipeline.warehouse.tables import loads, metadata
+from retail_pipeline.warehouse.tables import loads, mart_refreshes, metadata
 
 log = logging.getLogger(__name__)
 
+OURS = {*metadata.tables, "alembic_version"}
+"""This program's tables but the marts."""
+
 MARK = sa.Table(UNFINISHED_RESTORE, sa.MetaData(), sa.Column("file_name", sa.String(255)))
-OF_MARTS = ("mart_", "running_")
 
 
 def restore(warehouse: Warehouse, path: Path, *, replace: bool = False) -> Manifest:
@@ -59,13 +62,22 @@ def restore(warehouse: Warehouse, path: Path, *, replace: bool = False) -> Manif
 def _begin(warehouse: Warehouse, path: Path, *, replace: bool) -> None:
     with warehouse.writing() as connection:
         inspector = sa.inspect(connection)
-        has_loads = inspector.has_table(loads.name) and not inspector.has_table(MARK.name)
-        held = connection.scalar(sa.select(sa.func.count()).select_from(loads)) if has_loads else 0
-        if held and not replace:
-            raise BadInput(f"the database holds {held} loads; --replace puts the backup in their place")
+        if not inspector.has_table(MARK.name):
+            _refuse_what_is_held(connection, inspector, replace=replace)
         MARK.create(connection, checkfirst=True)
         connection.execute(sa.delete(MARK))
         connection.execute(sa.insert(MARK).values(file_name=path.name[:255]))
+
+
+def _refuse_what_is_held(connection: sa.Connection, inspector: sa.Inspector, *, replace: bool) -> None:
+    there = OURS.intersection(inspector.get_table_names())
+    # Of whatever version: it is there and has this column since the first.
+    is_ours = loads.name in there and "landing_no" in {column["name"] for column in inspector.get_columns(loads.name)}
+    if there and not is_ours:
+        raise BadInput(f"the database has others' tables that bear our names: {', '.join(sorted(there))}")
+    held = connection.scalar(sa.select(sa.func.count()).select_from(loads)) if is_ours else 0
+    if held and not replace:
+        raise BadInput(f"the database holds {held} loads; --replace puts the backup in their place")
 
 
 def _restore_files(warehouse: Warehouse, archive: zipfile.ZipFile, manifest: Manifest) -> None:
@@ -81,7 +93,7 @@ def _restore_file(archive: zipfile.ZipFile, part: Part, path: Path) -> None:
         with path.open("rb") as there:
             if hashlib.file_digest(there, "sha256").hexdigest() == part.sha256:
                 return
-        path.rename(path.with_name(f"{path.name}.replaced"))
+        path.rename(free(path.with_name(f"{path.name}.replaced")))
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.restoring")
     with archive.open(part.name) as member, partial.open("wb") as file:
@@ -113,8 +125,10 @@ def _restore_tables(warehouse: Warehouse, archive: zipfile.ZipFile, manifest: Ma
 
 def _drop_tables(connection: sa.Connection) -> None:
     """Drops this program's tables, marts included; there may be others in the database."""
-    for name in sa.inspect(connection).get_table_names():
-        if name in metadata.tables or name == "alembic_version" or name.startswith(OF_MARTS):
+    there = sa.inspect(connection).get_table_names()
+    marts = connection.scalars(sa.select(mart_refreshes.c.mart)).all() if mart_refreshes.name in there else []
+    for name in (*marts, *OURS):  # in this order: whoever is interrupted knows the marts afterwards
+        if name in there:
             sa.Table(name, sa.MetaData()).drop(connection)
 
 

@@ -35,6 +35,7 @@ from retail_pipeline.warehouse.backups.archive import (
 from retail_pipeline.warehouse.connection import Warehouse
 from retail_pipeline.warehouse.landing import landed_file, unpruned
 from retail_pipeline.warehouse.migrations import revision_of
+from retail_pipeline.warehouse.migrations.revisions import revision_in
 from retail_pipeline.warehouse.tables import loads
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ def back_up(warehouse: Warehouse, output: Path) -> Backup:
     Loads may go on meanwhile. `output` is a file that isn't there yet, or a folder for one. What was written is read
     back before it gets its name. It is readable by its owner alone: it holds customers, and the hashes of keys.
     """
-    revision = revision_of(warehouse)
+    revision_of(warehouse)  # refuses what can't be backed up; it may be another until the tables are read
     path = output / f"retail-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip" if output.is_dir() else output
     if path.exists():
         raise BadInput(f"{path} is there already: a backup overwrites nothing")
@@ -68,7 +69,7 @@ def back_up(warehouse: Warehouse, output: Path) -> Backup:
     try:
         with os.fdopen(descriptor, "wb") as file:
             with zipfile.ZipFile(file, "w") as archive, unpruned(warehouse):
-                manifest = _write(warehouse, archive, revision)
+                manifest = _write(warehouse, archive)
             file.flush()
             os.fsync(file.fileno())
         with opened(Path(partial)) as (archive, _):
@@ -81,11 +82,12 @@ def back_up(warehouse: Warehouse, output: Path) -> Backup:
     return Backup(path, manifest)
 
 
-def _write(warehouse: Warehouse, archive: zipfile.ZipFile, revision: str) -> Manifest:
+def _write(warehouse: Warehouse, archive: zipfile.ZipFile) -> Manifest:
     made_at = datetime.now(UTC)
     tables: dict[str, Figures] = {}
     parts: list[Part] = []
     with warehouse.snapshot() as connection:
+        revision = revision_in(connection)
         for table in KEPT:
             if columns := stored_columns(connection, table):
                 tables[table.name] = figures_of(connection, table)
