@@ -99,10 +99,10 @@ def is_one(path: Path) -> bool:
         return False
 
 
-def read(path: Path) -> list[CorrectedRow]:
+def read(path: Path, decimal: str = ".") -> list[CorrectedRow]:
     """The rows of a file of corrections. Raises BadFile, with the line, where one can't be understood."""
     found: dict[tuple[str, int], CorrectedRow] = {}
-    with _opened(path) as table:
+    with _opened(path, decimal) as table:
         known = {*RAW_COLUMNS, *FURTHER_COLUMNS}
         for name in table.header:
             if name not in {*KEYS, *TOLD, *known} and not re.fullmatch(r"column \d+", name):
@@ -133,7 +133,7 @@ def read(path: Path) -> list[CorrectedRow]:
     return list(found.values())
 
 
-def _opened(path: Path):
+def _opened(path: Path, decimal: str = "."):
     encoding = encoding_of(path, ENCODINGS)
     delimiter = "," if encoding in BINARY else delimiter_of(path, encoding)
-    return open_table(path, Layout(delimiter=delimiter), encoding)
+    return open_table(path, Layout(delimiter=delimiter), encoding, decimal)

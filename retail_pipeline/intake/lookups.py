@@ -53,6 +53,9 @@ def _read(path: Path, lookup: Lookup, decimal: str) -> LookedUp:
         places = {column: _first_there(path, table.header, names) for column, names in lookup.columns.items()}
         key = _first_there(path, table.header, lookup.key)
         for rows in table.batches(BATCH_ROWS):
+            for line, misfit in zip(rows.file_lines, rows.misfit or (), strict=False):
+                if misfit:
+                    raise BadFile(path.name, misfit.replace("_", " "), line=int(line))
             keys.append(pc.utf8_trim_whitespace(_array(rows.columns[key])))
             for column, name in places.items():
                 columns[column].append(_array(rows.columns[name]))

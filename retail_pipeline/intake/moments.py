@@ -21,13 +21,17 @@ def moments(
     hour is not converted to another zone's.
     """
     found = pd.Series(pd.NaT, index=values.index, dtype="datetime64[us]")
-    ambiguous, unconverted = np.zeros((2, len(values)), dtype=bool)
+    ambiguous, unconverted, beyond = np.zeros((3, len(values)), dtype=bool)
     for format in formats:
         fitting = values.where(values.str.fullmatch(pattern_of(format)))
         if fitting.isna().all():
             continue
         has_offset = "%z" in format
         read = pd.to_datetime(fitting, format=format, errors="coerce", utc=has_offset)
+        if has_offset or profile.clock != profile.time_zone:  # zones can't be told at the ends of the calendar
+            within = read.dt.year.between(2, 9998)
+            beyond |= (read.notna() & ~within).to_numpy()
+            read = read.where(within)
         if has_offset:
             read = read.dt.tz_convert(profile.clock).dt.tz_localize(None)
         elif profile.clock != profile.time_zone:
@@ -37,9 +41,9 @@ def moments(
         read = read.astype("datetime64[us]").dt.floor("s")
         ambiguous |= (read.notna() & found.notna() & (read != found)).to_numpy()
         found = found.fillna(read)
-    impossible = found.notna() & ~found.between(EARLIEST, LATEST)
+    impossible = beyond | (found.notna() & ~found.between(EARLIEST, LATEST))
     reasons.add(f"{column}_missing", values == "")
-    unknown = found.isna().to_numpy() & ~unconverted
+    unknown = found.isna().to_numpy() & ~unconverted & ~beyond
     reasons.add(f"{column}_not_a_date", pd.Series(unknown, index=values.index) & (values != ""))
     reasons.add(f"{column}_ambiguous", pd.Series(ambiguous, index=values.index))
     reasons.add(f"{column}_when_the_clock_changes", pd.Series(unconverted, index=values.index))

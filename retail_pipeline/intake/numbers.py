@@ -25,7 +25,7 @@ def plain(values: pd.Series, numbers: Numbers) -> pd.Series:
         texts = pc.replace_substring_regex(texts, rf"^([+-]?)\s*{sign}\s*([+-]?)", r"\1\2")
         texts = pc.replace_substring_regex(texts, rf"\s*{sign}$", "")
     if numbers.thousands:
-        groups = rf"^[+-]?\d{{1,3}}(?:{re.escape(numbers.thousands)}\d{{3}})+(?:{re.escape(numbers.decimal)}\d*)?$"
+        groups = rf"^[+-]?[1-9]\d{{0,2}}(?:{re.escape(numbers.thousands)}\d{{3}})+(?:{re.escape(numbers.decimal)}\d*)?$"
         whole = pc.replace_substring(texts, numbers.thousands, "")
         texts = pc.if_else(pc.match_substring_regex(texts, groups), whole, texts)
     if numbers.decimal != ".":

@@ -76,7 +76,7 @@ def read_batches(path: Path, profile: SourceProfile, encoding: str, batch_rows: 
         formats = profile.date_formats
         if table.has_typed_dates:
             formats = tuple(dict.fromkeys((*formats, *TYPED_DATES)))
-        assembly = _Assembly(table.header, profile, looked_up(path, profile))
+        assembly = _Assembly(table, profile, looked_up(path, profile))
         for rows in table.batches(batch_rows):
             yield TextBatch(assembly.frame(rows), rows.bytes_read, formats)
 
@@ -106,8 +106,10 @@ def _other_delimiter(header: list[str], expected: str) -> str | None:
 class _Assembly:
     """Makes frames out of a table's rows, batch by batch, by what a profile says of its columns."""
 
-    def __init__(self, header: list[str], profile: SourceProfile, lookups: Sequence[LookedUp]):
-        there = set(header)
+    def __init__(self, table: Table, profile: SourceProfile, lookups: Sequence[LookedUp]):
+        there = set(table.header)
+        if not table.header_is_whole:
+            there.update(name for column in profile.columns for name in profile.names_of(column))
         self._profile, self._lookups = profile, lookups
         self._names = {
             column: found
@@ -159,7 +161,8 @@ class _Assembly:
         found += [
             lookup.find(column, _texts(rows.columns[lookup.by])) for lookup in self._lookups if column in lookup.columns
         ]
-        if default := self._profile.defaults.get(column):
+        default = self._profile.defaults.get(column)
+        if default and column not in self._profile.carry_down:  # where the invoice's first row says more
             found.append(pa.repeat(pa.scalar(default, pa.string()), count))
         if not found:
             return pa.repeat(pa.scalar("", pa.string()), count)
@@ -187,7 +190,8 @@ class _Assembly:
             # What goes on from the batch before, and hasn't said anything of its own yet.
             values = np.where((first < 0) & (last < 0), before, values)
             self._carried[column] = values[-1]
-            texts[column] = pa.array(values, pa.string())
+            default = self._profile.defaults.get(column, "")
+            texts[column] = pa.array(np.where(values == "", default, values), pa.string())
         self._invoice = invoices[-1]
 
     def _extra(self, rows: Rows, count: int) -> list[str | None]:

@@ -267,11 +267,12 @@ def read_profile(path: Path, shipped: Path | None = None) -> SourceProfile:
     """
     content = _read_mapping(path)
     base = content.get("extends")
-    if shipped and isinstance(base, str):
+    while shipped and isinstance(base, str):
         if not (shipped / f"{base}.yaml").is_file():
             known = ", ".join(sorted(other.stem for other in shipped.glob("*.yaml")))
             raise BadInput(f"{path}: extends: no profile {base!r} is shipped; those are {known}")
-        content = _read_mapping(shipped / f"{base}.yaml") | content
+        extended = _read_mapping(shipped / f"{base}.yaml")
+        content, base = extended | content, extended.get("extends")
     return validated(SourceProfile, content | {"folder": path.parent}, path)
 
 

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from retail_pipeline.errors import BadFile, BadInput, NotFound
 from retail_pipeline.intake import corrections as files
 from retail_pipeline.intake.inspection import safe_file_name
+from retail_pipeline.intake.reader import TEXT
 from retail_pipeline.sources import RAW_COLUMNS, SourceCatalogue, SourceProfile
 from retail_pipeline.warehouse import ledger
 from retail_pipeline.warehouse.connection import Warehouse
@@ -84,7 +85,10 @@ def take_in(warehouse: Warehouse, path: Path, sources: SourceCatalogue, by: str)
         for load_id, corrected in by_load.items():
             entry = _entry(connection, path.name, corrected[0])
             _refuse_pruned(warehouse, entry)
-            found = _changes(connection, path.name, corrected, sources.get(entry["source"]))
+            profile = sources.get(entry["source"])
+            if profile.numbers.decimal != ".":  # as which numbers that a workbook has as such are to be said
+                corrected = [row for row in files.read(path, profile.numbers.decimal) if row.load_id == load_id]
+            found = _changes(connection, path.name, corrected, profile)
             changed[load_id] = len({line_no for line_no, *_ in found})
             for line_no, column, old, new in found:
                 changes.append(
@@ -135,11 +139,11 @@ def corrected(frame: pd.DataFrame, texts: dict[int, Texts]) -> pd.DataFrame:
     if not places:
         return frame
     frame = frame.copy()
-    for column in {column for number in places for column in texts[number] if column in frame}:
-        values = frame[column].to_numpy(dtype=object)
+    for column in {column for number in places for column in texts[number]}:
+        values = frame[column].to_numpy(dtype=object) if column in frame else np.full(len(frame), "", dtype=object)
         for number, place in places.items():
             values[place] = texts[number].get(column, values[place])
-        frame[column] = pd.array(pa.array(values, pa.string()), dtype=frame[column].dtype)
+        frame[column] = pd.array(pa.array(values, pa.string()), dtype=TEXT)
     frame.loc[list(places.values()), "misfit"] = None
     return frame
 

@@ -23,6 +23,7 @@ from retail_pipeline_tests.exports import (
     order_line,
     rows,
 )
+from retail_pipeline_tests.workbooks import write_xlsx
 
 pytestmark = pytest.mark.database
 
@@ -63,6 +64,33 @@ def load_id(warehouse, export) -> str:
             order_line("2", price="x"),
         ),
     )
+
+
+def sources_with(warehouse: Warehouse, **said: object) -> SourceCatalogue:
+    """The sources, with one called `own` that is as online_retail but for what is said."""
+    folder = warehouse.settings.sources_folder
+    folder.mkdir(parents=True)
+    (folder / "own.yaml").write_text(yaml.safe_dump({"name": "own", "extends": "online_retail"} | said))
+    return SourceCatalogue(folder)
+
+
+def test_a_column_that_the_file_lacks_can_be_corrected_too(warehouse, export, tmp_path):
+    columns = dict(ONLINE_RETAIL.columns) | {"discount": "Rebate"}
+    sources = sources_with(warehouse, columns=columns, optional=["discount"])
+    load_id = ingest(warehouse, export("day.csv", order_line("1", quantity="six", price="2")), sources.get("own"))
+    fix = {"load_id": load_id, "line_no": "1", "quantity": "6", "discount": "5"}
+    correcting.take_in(warehouse, write(tmp_path / "fix.csv", [fix]), sources, "ann")
+    load(warehouse, load_id, sources.get("own"))
+    assert rows(warehouse, order_lines, "amount") == [(Decimal(7),)]
+
+
+def test_numbers_that_a_workbook_has_as_such_correct_a_source_that_writes_them_otherwise(warehouse, export, tmp_path):
+    sources = sources_with(warehouse, numbers={"decimal": ",", "thousands": "."})
+    load_id = ingest(warehouse, export("day.csv", order_line("1", quantity="x", price="8")), sources.get("own"))
+    write_xlsx(tmp_path / "fix.xlsx", [["load_id", "line_no", "quantity"], [load_id, 1, 1.125]])
+    correcting.take_in(warehouse, tmp_path / "fix.xlsx", sources, "ann")
+    load(warehouse, load_id, sources.get("own"))
+    assert rows(warehouse, order_lines, "amount") == [(Decimal(9),)]
 
 
 def test_a_corrected_row_takes_the_place_of_the_quarantined_one(warehouse, load_id, tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -415,3 +416,36 @@ def test_utf16_text_as_excel_saves_it_is_read(tmp_path):
         ("\t".join(HEADER) + "\r\n" + "\t".join(SAID[0]).replace("LANTERN", "CAFÉ") + "\r\n").encode("utf-16")
     )
     assert said(path, profile(delimiter="\t"))[0][2] == "CAFÉ"
+
+
+def test_a_column_that_only_late_records_have_counts_as_any_other(tmp_path):
+    guest = {name: text for name, text in zip(HEADER, SAID[0], strict=True) if name != "CustomerID"}
+    path = tmp_path / "late.ndjson"
+    path.write_text("\n".join(map(json.dumps, [*[guest] * 1100, guest | {"CustomerID": "17850"}])), encoding="utf-8")
+    customers = frames(path, profile(optional=["customer_id"]), batch_rows=1000)["customer_id"]
+    assert (customers.iloc[0], customers.iloc[-1]) == ("", "17850")
+
+
+def test_whole_numbers_that_doubles_can_tell_apart_stay_apart_and_others_are_no_codes(tmp_path):
+    path = tmp_path / "ids.parquet"
+    ids = [4111111111111112.0, 4111111111111113.0, 12345678901234567.0]
+    columns = {name: [text] * 3 for name, text in zip(HEADER, SAID[0], strict=True)}
+    pq.write_table(pa.table(columns | {"CustomerID": ids}), path)
+    assert list(frames(path)["customer_id"]) == ["4111111111111112", "4111111111111113", "1.2345678901234568e+16"]
+
+
+def test_a_text_that_is_none_in_utf_8_is_refused_before_anything_remembers_it(tmp_path):
+    path = tmp_path / "bytes.parquet"
+    columns = {name: [text] for name, text in zip(HEADER, SAID[0], strict=True)}
+    broken = pc.cast(pa.array([b"\xff"]), options=pc.CastOptions(pa.string(), allow_invalid_utf8=True))
+    pq.write_table(pa.table(columns | {"Description": broken}), path)
+    with pytest.raises(BadFile, match=r"bytes.parquet: is not readable as Parquet: .*UTF8"):
+        verify(path, PROFILE, encoding_of(path, PROFILE.encodings))
+
+
+def test_the_last_moment_that_excel_knows_is_one(tmp_path):
+    path = tmp_path / "last.xlsx"
+    row = [*STORED[0][:4], datetime.fromisoformat("9999-12-31 23:59:59.700"), *STORED[0][5:]]
+    write_xlsx(path, [HEADER, row])
+    ((*_, at, _, _, _),) = said(path)
+    assert at.startswith("9999-12-31 23:59:59")

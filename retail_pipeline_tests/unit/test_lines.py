@@ -276,6 +276,15 @@ def test_a_time_is_read_in_each_format_of_the_source():
     assert times(expected) == expected
 
 
+def test_a_time_at_the_end_of_the_calendar_is_held_back_where_another_zone_may_have_none():
+    offset = profile(date_formats=["%Y-%m-%d %H:%M:%S %z"])
+    (found,) = read_as("invoiced_at", ["9999-12-31 23:59:59 -0500"], offset).values()
+    assert found == "invoiced_at_out_of_range"
+    elsewhere = profile(date_formats=["%Y-%m-%d %H:%M:%S"], reporting_time_zone="America/New_York")
+    (found,) = read_as("invoiced_at", ["9999-12-31 23:59:59"], elsewhere).values()
+    assert found == "invoiced_at_out_of_range"
+
+
 def test_the_invoice_date_is_the_day_of_the_shops_clock():
     lines = typed({"invoiced_at": "12/31/2010 23:59"}, {"invoiced_at": "2011-01-01 00:00:00"}).lines
     assert list(lines["invoice_date"]) == [date(2010, 12, 31), date(2011, 1, 1)]

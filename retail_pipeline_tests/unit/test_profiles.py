@@ -78,6 +78,12 @@ def test_a_default_stands_where_the_export_says_nothing_or_has_no_such_column(tm
     assert values(tmp_path, [{}], source, "country") == [("Austria",)]
 
 
+def test_a_default_stands_in_an_invoice_whose_first_row_says_nothing(tmp_path):
+    source = profile({"country": "land"}, carry_down=["country"], defaults={"country": "Austria"})
+    rows = [ROW | {"no": "1", "land": "Italy"}, ROW | {"no": "1", "land": ""}, ROW | {"no": "2", "land": ""}]
+    assert [line["country"] for line in lines(tmp_path, rows, source)] == ["Italy", "Italy", "Austria"]
+
+
 def test_an_optional_column_may_be_missing_and_another_may_not(tmp_path):
     source = profile({"discount": "rebate"}, optional=["discount"])
     assert values(tmp_path, [{}], source, "amount") == [(6,)]
@@ -119,7 +125,7 @@ def test_heads_are_carried_down_within_an_invoice_whatever_the_batches(tmp_path_
         ({"decimal": ","}, {"2,5": "2.5", "-,5": "-0.5", "7": "7", "2.5": None, "1.234,5": None}),
         (
             {"decimal": ",", "thousands": "."},
-            {"1.234,5": "1234.5", "1.234": "1234", "1.23": None, "1.2345": None, "12345,6": "12345.6", "1,234.5": None},
+            {"1.234,5": "1234.5", "1.234": "1234", "1.23": None, "1.2345": None, "12345,6": "12345.6", "0.125": None},
         ),
         ({"thousands": ","}, {"1,234.5": "1234.5", "1,23": None, "1,234,567": "1234567", "-1,234": "-1234"}),
         (
@@ -319,6 +325,7 @@ def test_the_time_of_day_is_looked_up_like_any_other_column(tmp_path):
         (None, "sales.csv: source till looks sku up in products.csv, which isn't there"),
         ("code,net\nA,1\nA,2\n", "products.csv, column code: says 'A' twice; each row must have its own"),
         ("code,gross\nA,1\n", "products.csv, column net: missing; the file has code, gross"),
+        ("code,net\nA,1\nB,2,50\n", "products.csv, line 3: too many columns"),
     ],
 )
 def test_a_second_file_that_cant_be_used_is_named(tmp_path, content, complaint):

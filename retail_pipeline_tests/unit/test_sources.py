@@ -346,3 +346,11 @@ def test_a_profile_does_not_change_after_reading():
 def test_a_profile_read_back_from_what_it_says_is_the_same():
     profile = SourceCatalogue().get("online_retail")
     assert SourceProfile.model_validate(profile.model_dump()) == profile
+
+
+def test_a_profile_may_extend_one_that_extends_another(tmp_path):
+    (tmp_path / "own.yaml").write_text(
+        "name: own\nextends: online_retail_ii\nsheet: Year 2009-2010\n", encoding="utf-8"
+    )
+    own, base = SourceCatalogue(tmp_path).get("own"), SourceCatalogue().get("online_retail_ii")
+    assert (own.sheet, own.columns, own.date_formats) == ("Year 2009-2010", base.columns, base.date_formats)

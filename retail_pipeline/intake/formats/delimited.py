@@ -75,6 +75,7 @@ class DelimitedText:
     """A delimited text; lines end as the first one does, so that a lone carriage return can be part of a text."""
 
     has_typed_dates = False
+    header_is_whole = True
 
     def __init__(self, content: Content, layout: Layout, encoding: str):
         self._content, self._layout, self._encoding = content, layout, encoding

@@ -44,6 +44,7 @@ class Sheet:
     """A sheet of a workbook: the one that the source names, or the only one that people see."""
 
     has_typed_dates = True
+    header_is_whole = True
 
     def __init__(self, content: Content, path: Path, sheet: str | None, decimal: str):
         self._texts = (
@@ -204,7 +205,8 @@ def _column_number(letters: bytes) -> int:
 
 
 def _moment(value: datetime) -> str:
-    rounded = value + HALF_A_SECOND if value.microsecond else value  # a time is a fraction of a day, and rarely exact
+    is_inexact = value.microsecond and value.year < 9999  # a time is a fraction of a day, and rarely exact
+    rounded = value + HALF_A_SECOND if is_inexact else value
     return rounded.replace(microsecond=0).isoformat(" ")
 
 

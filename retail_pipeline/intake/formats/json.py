@@ -17,7 +17,7 @@ from retail_pipeline.intake.packing import Content
 from retail_pipeline.sources import Layout
 
 HEADER_RECORDS = 1000
-"""Records whose keys are the header; a key that only later ones have is kept as well, in `extra`."""
+"""Records whose keys are the header; a key that only later ones have is kept as well."""
 
 LINE_BYTES = BATCH_BYTES
 """The longest line that is read as one record."""
@@ -52,6 +52,7 @@ class Records:
             where = f" at {place}" if place else "; say in the source's profile where in it they are: records"
             raise BadFile(self._name, f"holds no list of records{where}")
         self._records = chain(first, records)
+        self.header_is_whole = len(first) < HEADER_RECORDS
         self.header = named(list(dict.fromkeys(key for _, record in first for key in record)))
 
     def batches(self, batch_rows: int) -> Iterator[Rows]:

@@ -29,6 +29,7 @@ class ParquetTable:
     """A Parquet file; its rows are numbered from 1 where other formats have lines."""
 
     has_typed_dates = True
+    header_is_whole = True
     header_line = None
 
     def __init__(self, content: Content, path: Path, decimal: str):
@@ -77,6 +78,7 @@ def _texts(column: pa.Array, decimal: str) -> pa.Array:
         texts = pc.strftime(pc.floor_temporal(column, unit="second"), "%Y-%m-%d %H:%M:%S" + ("%z" if kind.tz else ""))
         texts = pc.replace_substring_regex(texts, r"\.\d+", "")  # %S has the unit's decimals
     else:
+        column.validate(full=True)  # a text may be none in UTF-8
         texts = pc.cast(column, pa.string())
     if decimal != "." and (pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         texts = pc.replace_substring(texts, ".", decimal)

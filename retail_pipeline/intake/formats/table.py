@@ -64,6 +64,8 @@ class Table(Protocol):
 
     header: list[str]
     header_line: int | None
+    header_is_whole: bool
+    """Whether no later row can have a column of another name."""
     has_typed_dates: bool
     """Whether the format itself knows dates: then they are given in ISO 8601, whatever the source's dates look like."""
 
@@ -95,7 +97,10 @@ def plain_number(number: Decimal) -> str:
 
 
 def plain_float(number: float) -> str:
-    """A double in the fifteen digits that spreadsheets show, without an exponent."""
-    if number.is_integer() and abs(number) < 1e15:
-        return str(int(number))
+    """A double in the fifteen digits that spreadsheets show, or all of a whole number, as far as doubles have them.
+
+    Beyond, different numbers are the same double: it keeps its exponent, so that it is taken for no code.
+    """
+    if number.is_integer():
+        return str(int(number)) if abs(number) < 1 << 53 else str(number)
     return plain_number(Decimal(f"{number:.15g}"))
