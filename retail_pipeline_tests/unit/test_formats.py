@@ -449,3 +449,12 @@ def test_the_last_moment_that_excel_knows_is_one(tmp_path):
     write_xlsx(path, [HEADER, row])
     ((*_, at, _, _, _),) = said(path)
     assert at.startswith("9999-12-31 23:59:59")
+
+
+def test_a_cell_that_holds_an_error_says_so_and_is_not_blank(tmp_path):
+    path = tmp_path / "errors.xlsx"
+    broken = [*STORED[0][:5], "#N/A", "#REF!", STORED[0][7]]
+    write_xlsx(path, [[None], [None, *HEADER], [None, *STORED[0]], [None, *broken]], Notes=[["#DIV/0!"]])
+    book = load_workbook(path)
+    assert [cell.data_type for cell in book["Orders"][4][6:8]] == ["e", "e"]
+    assert [row[5:7] for row in said(path, profile(sheet="Orders"))] == [["2.55", "17850"], ["#N/A", "#REF!"]]

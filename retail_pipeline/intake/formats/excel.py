@@ -12,11 +12,13 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import python_calamine as calamine
 
 from retail_pipeline.errors import BadFile
+from retail_pipeline.intake.formats.excel_errors import ErrorCells, column_number, errors_of
 from retail_pipeline.intake.formats.table import BATCH_BYTES, Rows, named, plain_float
 from retail_pipeline.intake.packing import BUFFER_BYTES, DAMAGE, Content, is_zip
 from retail_pipeline.sources import Layout
@@ -30,6 +32,7 @@ TRIAL_SECONDS = 60
 HALF_A_SECOND = timedelta(milliseconds=500)
 
 CELL = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})([0-9]{1,7})["']""")
+ERROR = re.compile(rb"""\bt\s*=\s*["']e["']""")
 LONGEST_ADDRESS = 32
 """Bytes that an address takes at most: so many of a piece are looked at again with the next."""
 
@@ -53,12 +56,14 @@ class Sheet:
         self._name, self._file_bytes = content.path.name, content.path.stat().st_size
         with path.open("rb") as file:
             start = file.read(4)
+        may_hold_errors = False
         if is_zip(start):
-            _check_extent(self._name, path)
+            may_hold_errors = _checked(self._name, path)
         else:
             _try_in_another_process(self._name, path)
         self._sheet = self._opened(path, sheet)
-        self._cells = enumerate(self._sheet.iter_rows(), 1)
+        errors = self._errors(path) if may_hold_errors else {}
+        self._cells = _with_errors(self._sheet, errors)
         self.header, self.header_line = self._read_header()
 
     def batches(self, batch_rows: int) -> Iterator[Rows]:
@@ -92,6 +97,12 @@ class Sheet:
         except BaseException as error:  # a panic of the reader, at a damaged workbook, is no Exception
             if isinstance(error, KeyboardInterrupt | SystemExit | MemoryError):
                 raise
+            raise BadFile(self._name, f"is a damaged workbook, or none of Excel's: {error}") from error
+
+    def _errors(self, path: Path) -> ErrorCells:
+        try:
+            return errors_of(path, self._sheet.name)
+        except (*DAMAGE, ElementTree.ParseError) as error:
             raise BadFile(self._name, f"is a damaged workbook, or none of Excel's: {error}") from error
 
     def _chosen(self, workbook: "calamine.CalamineWorkbook", sheet: str | None) -> str:
@@ -136,21 +147,34 @@ def _without_panics_on_standard_error() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _check_extent(name: str, path: Path) -> None:
+def _with_errors(sheet: "calamine.CalamineSheet", errors: ErrorCells) -> Iterator[tuple[int, list[Any]]]:
+    """A sheet's rows with their numbers; the reader takes cells that hold an error for blank ones."""
+    _, first_column = sheet.start or (0, 0)
+    for number, cells in enumerate(sheet.iter_rows(), 1):
+        for place, text in errors.get(number, {}).items():
+            if 0 <= place - first_column < len(cells):
+                cells[place - first_column] = text
+        yield number, cells
+
+
+def _checked(name: str, path: Path) -> bool:
     """Refuses a workbook with a cell so far out that the reader would need all memory for what lies between.
 
-    All of it is read to the end, where zipfile compares checksums, which the reader doesn't.
+    All of it is read to the end, where zipfile compares checksums, which the reader doesn't. Gives whether any of its
+    cells may hold an error.
     """
+    may_hold_errors = False
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.namelist():
                 with archive.open(member) as part:
                     if "worksheets/" in member.lower():
-                        _check_sheet(name, part)
+                        may_hold_errors |= _check_sheet(name, part)
                     while part.read(BUFFER_BYTES):
                         pass
     except DAMAGE as error:
         raise BadFile(name, f"is a damaged workbook, or none of Excel's: {error}") from error
+    return may_hold_errors
 
 
 def _try_in_another_process(name: str, path: Path) -> None:
@@ -175,10 +199,11 @@ def _try_in_another_process(name: str, path: Path) -> None:
         raise BadFile(name, "is a damaged workbook, or none of Excel's")
 
 
-def _check_sheet(name: str, sheet: Any) -> None:
-    columns: set[bytes] = set()
+def _check_sheet(name: str, sheet: Any) -> bool:
+    may_hold_errors, columns = False, set[bytes]()
     first, last, kept = 1 << 24, 0, b""
     while piece := sheet.read(BUFFER_BYTES):
+        may_hold_errors |= ERROR.search(kept + piece) is not None
         cells = CELL.findall(kept + piece)
         if cells:
             columns.update(letters for letters, _ in cells)
@@ -187,21 +212,15 @@ def _check_sheet(name: str, sheet: Any) -> None:
             first, last = min(first, *rows), max(last, *rows)
         kept = piece[-LONGEST_ADDRESS:]
     if not columns:
-        return
-    places = [_column_number(letters) for letters in columns]
+        return may_hold_errors
+    places = [column_number(letters) for letters in columns]
     if (last - first + 1) * (max(places) - min(places) + 1) > MOST_CELLS:
         raise BadFile(
             name,
             f"a sheet reaches over {max(places):,} columns and {last:,} rows, more than {MOST_CELLS:,} cells; "
             "delete what stands far out, or export it as CSV",
         )
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + letter - 64
-    return number
+    return may_hold_errors
 
 
 def _moment(value: datetime) -> str:
