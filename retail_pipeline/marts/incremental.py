@@ -3,7 +3,7 @@
 What changed is what `warehouse.changes` noted after the version of order_lines that the mart shows: `:since`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import sqlglot
 from sqlglot import exp
@@ -104,13 +104,32 @@ def of_rows(mart: Mart) -> exp.Query:
 
 def _where_chosen(mart: Mart, parts: tuple[str, ...], and_which: str = "") -> exp.Query:
     """The mart's query over the chosen parts of each table that has their columns, and over all of the others."""
-    same = _same_chosen(mart, parts) + and_which
-    replaced = {
-        table: _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table} AS t ON {same}")
-        for table in sorted(mart.reads)
-        if {*parts} <= schema()[table].keys()
+    query = mart.query.copy()
+    for table in list(query.find_all(exp.Table)):
+        if table.name in mart.reads and {*parts} <= schema()[table.name].keys():
+            same = _same_chosen(mart, parts, _filled(table)) + and_which
+            chosen = _parsed(f"SELECT t.* FROM {refresh_parts.name} AS part JOIN {table.name} AS t ON {same}")
+            table.replace(chosen.subquery(table.alias_or_name))
+    return query
+
+
+def _filled(table: exp.Table) -> set[str]:
+    """The columns of a table that who reads it wants filled, by `customer_id IS NOT NULL`.
+
+    By those, parts that have none needn't be looked up: of guests' lines there are more than of any customer.
+    """
+    select = table.find_ancestor(exp.Select)
+    where = select.args.get("where") if select else None
+    if where is None:
+        return set()
+    wanted = [*where.this.flatten()] if isinstance(where.this, exp.And) else [where.this]
+    # A query that reads several tables names the table of each column.
+    names = (None, table.alias_or_name)
+    return {
+        name
+        for name in schema()[table.name]
+        if any(exp.column(name, table=of).is_(exp.null()).not_() in wanted for of in names)
     }
-    return reading(mart.query, replaced)
 
 
 def of_tested_parts(mart: Mart, parts: tuple[str, ...], table: str, columns: Iterable[str]) -> exp.Query:
@@ -130,13 +149,14 @@ def is_chosen(mart: Mart) -> str:
     return f"part.mart = '{mart.name}'"
 
 
-def _same_chosen(mart: Mart, parts: tuple[str, ...]) -> str:
-    return f"{is_chosen(mart)} AND {_same_part(mart, parts)}"
+def _same_chosen(mart: Mart, parts: tuple[str, ...], filled: Collection[str] = ()) -> str:
+    return f"{is_chosen(mart)} AND {_same_part(mart, parts, filled)}"
 
 
-def _same_part(mart: Mart, parts: tuple[str, ...]) -> str:
-    """That a row `t` of some table belongs to the part `part` of a mart."""
-    return " AND ".join(f"t.{name} {'<=>' if mart.columns[name].nullable else '='} part.{name}" for name in parts)
+def _same_part(mart: Mart, parts: tuple[str, ...], filled: Collection[str] = ()) -> str:
+    """That a row `t` of some table belongs to the part `part` of a mart; some columns may be wanted filled."""
+    nullable = {name for name in parts if mart.columns[name].nullable} - {*filled}
+    return " AND ".join(f"t.{name} {'<=>' if name in nullable else '='} part.{name}" for name in parts)
 
 
 def now(mart: Mart) -> exp.Query:

@@ -13,7 +13,7 @@ WITH returned AS (
     line_no,
     -quantity AS units
   FROM order_lines
-  WHERE kind = 'return'
+  WHERE kind = 'return' AND customer_id IS NOT NULL
 ), candidates AS (
   SELECT
     returned.load_id,
@@ -36,7 +36,7 @@ WITH returned AS (
     ON sales.source = returned.source AND sales.customer_id = returned.customer_id
     AND sales.product_code = returned.product_code AND sales.currency = returned.currency
     AND sales.invoice_date BETWEEN DATE_ADD(returned.invoice_date, INTERVAL -1 YEAR) AND returned.invoice_date
-  WHERE sales.kind = 'sale' AND sales.invoiced_at <= returned.invoiced_at
+  WHERE sales.kind = 'sale' AND sales.customer_id IS NOT NULL AND sales.invoiced_at <= returned.invoiced_at
     AND sales.quantity >= returned.units AND returned.units > 0
 ), claims AS (
   SELECT
