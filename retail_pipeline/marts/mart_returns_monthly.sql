@@ -1,4 +1,5 @@
--- Returns are read once, in the order of an index, and few rows are left of them.
+-- Returns are read once, in the order of an index, and few rows are left of them. Those of a month's sales are booked in
+-- that month or later: where only some months are made anew, all later ones are.
 WITH counted AS (
   SELECT
     month,
