@@ -9,7 +9,7 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Cost:
-    """What one run took; `lines` is how many it left in order_lines."""
+    """What one run took, 0 where that isn't measured; `lines` is how many it left in order_lines."""
 
     seconds: float
     cpu_seconds: float

@@ -64,13 +64,17 @@ def _kept(figure: float, limit: float) -> str:
 
 
 def _run(run: str, label: str, cost: Cost) -> tuple[str, ...]:
-    figures = (format(getattr(cost, name), form) for name, (_, form) in FIGURES.items())
+    figures = (_figure(getattr(cost, name), form) for name, (_, form) in FIGURES.items())
     return run, label, *figures, f"{cost.lines:,}"
 
 
 def _medians(runs: Runs) -> tuple[str, ...]:
-    figures = (format(median(getattr(cost, name) for cost in runs.costs), form) for name, (_, form) in FIGURES.items())
+    figures = (_figure(median(getattr(cost, name) for cost in runs.costs), form) for name, (_, form) in FIGURES.items())
     return "median", runs.label, *figures, ""
+
+
+def _figure(figure: float, form: str) -> str:
+    return format(figure, form) if figure else "not measured"
 
 
 def _table(header: Sequence[str], rows: Iterable[Iterable[str]]) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import processes
 from benchmarks.comparison import Comparison, Side, measure
 from benchmarks.exports import cut_by_day, write_next_day, write_year
-from benchmarks.measured import Cost, Measured, keep, kept
+from benchmarks.measured import Cost, Measured, Runs, keep, kept
 from benchmarks.plot import plot
 from benchmarks.report import report
 from retail_pipeline.demo.sample import sample_rows
@@ -36,6 +36,13 @@ def test_the_report_holds_the_ratio_its_range_the_target_every_run_and_the_pictu
     assert "| 2 | many files | 30.0 | 5.0 | 400 | 7 |" in lines
     assert "| median | one file | 20.0 | 5.0 | 400 |  |" in lines
     assert "![Each figure as a multiple of its target](REPORT.svg)" in lines
+
+
+def test_the_report_says_which_figures_were_not_measured(measured):
+    served = Runs("a service", None, [replace(cost, peak_mib=0) for cost in measured.contender.costs])
+    lines = report([replace(measured, contender=served)], "REPORT.svg").splitlines()
+    assert "| 2 | a service | 30.0 | 5.0 | not measured | 7 |" in lines
+    assert "| median | a service | 50.0 | 5.0 | not measured |  |" in lines
 
 
 def test_a_side_that_is_over_its_own_limit_misses_the_target_whatever_the_ratio_is(measured):
