@@ -9,5 +9,7 @@ file, url = sys.argv[1:]
 reading = pyarrow.csv.ReadOptions(encoding="cp1252")
 parsing = pyarrow.csv.ParseOptions(invalid_row_handler=lambda row: "skip")  # those of a made-up export
 lines = pyarrow.csv.read_csv(file, reading, parsing)
-pipeline = dlt.pipeline("bench", destination=dlt.destinations.sqlalchemy(url), dataset_name=url.rpartition("/")[2])
+# On SQLite, a dataset of any other name is a file of its own.
+dataset = "main" if url.startswith("sqlite:") else url.rpartition("/")[2]
+pipeline = dlt.pipeline("bench", destination=dlt.destinations.sqlalchemy(url), dataset_name=dataset)
 pipeline.run(lines, table_name="lines", write_disposition="replace")
