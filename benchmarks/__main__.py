@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Bench, NoServer
 from benchmarks.comparison import measure
 from benchmarks.comparisons import NAMES, comparison
 from benchmarks.machine import facts
@@ -50,17 +50,30 @@ REPORT = Path(__file__).with_name("REPORT.md")
     help="Where the report goes; beside it lie its picture, and as .json all figures, those of earlier runs as well.",
 )
 def main(names: tuple[str, ...], runs: int, database: str, data: Path | None, lines: int, output: Path) -> None:
-    """Measure the comparisons that are named, or all, and write one report."""
+    """Measure the comparisons that are named, or all, and write one report.
+
+    One that fails is told, and the others are measured all the same; without a server, those that need one are left
+    out.
+    """
+    failed = []
     about = {"day": datetime.now(UTC).date().isoformat()} | facts(database)
     with tempfile.TemporaryDirectory(prefix="retail-bench-") as scratch:
         bench = Bench(Path(scratch), database, data, lines)
         with bench.cleanups:
             for name in names or NAMES:
-                with bench.servers:
-                    measured = measure(name, comparison(name)(bench), runs, about)
+                try:
+                    with bench.servers:
+                        measured = measure(name, comparison(name)(bench), runs, about)
+                except click.ClickException as reason:
+                    click.echo(f"{name}: {reason.format_message()}", err=True)
+                    if names or not isinstance(reason, NoServer):
+                        failed.append(name)
+                    continue
                 # Each time: it takes hours, and whoever breaks it off keeps what was measured.
                 _write(output, keep(output.with_suffix(".json"), measured, NAMES))
     click.echo(f"The report is in {output}", err=True)
+    if failed:
+        raise click.ClickException(f"not measured: {', '.join(failed)}")
 
 
 def _write(output: Path, measured: Sequence[Measured]) -> None:

@@ -24,6 +24,10 @@ from retail_pipeline_tests.end_to_end.commands import environment
 from retail_pipeline_tests.servers import database_url
 
 
+class NoServer(click.ClickException):
+    """A comparison needs a MySQL or MariaDB server, and none is named."""
+
+
 @dataclass(frozen=True)
 class Bench:
     """`server` is the URL of a MySQL-protocol server, or empty for SQLite; `data` a folder with the UCI data."""
@@ -70,7 +74,8 @@ class Bench:
         if packages:  # installed before anything is measured, and kept by uv
             runner = [sys.executable, "-m", "uv", "run", "--quiet", "--no-project"]
             runner += [f"--with={package}" for package in packages]
-            subprocess.run([*runner, "python", "-c", ""], check=True)
+            if subprocess.run([*runner, "python", "-c", ""], check=False).returncode != 0:
+                raise click.ClickException(f"these packages can't be installed: {', '.join(packages)}")
         with self.empty_database() as url, self.empty_folder() as folder:
             target = url or f"sqlite:///{folder / 'peer.db'}"
             command = [*(runner if packages else []), "python" if packages else sys.executable, *program]

@@ -14,7 +14,7 @@ def compare(bench: Bench) -> Comparison:
 
 def against_the_floor(bench: Bench, years: int) -> Comparison:
     """Loading so many years, of half a million lines each, against LOAD DATA of the same files."""
-    files = loading.years(bench, years)
+    files = loading.years_for_the_floor(bench, years)
     return Comparison(
         title=f"{years} x half a million lines into raw_order_lines and order_lines with their indexes, read, typed, "
         "checked against earlier loads and added up, against LOAD DATA LOCAL INFILE of the same files into the same "

@@ -11,7 +11,7 @@ YEARS = 10
 
 def compare(bench: Bench) -> Comparison:
     """All checks and all marts take no longer than writing the lines does."""
-    files = loading.years(bench, YEARS)
+    files = loading.years_for_the_floor(bench, YEARS)
     return Comparison(
         title=f"`retail ingest` of {YEARS} x half a million lines from nothing to fresh marts, against LOAD DATA LOCAL "
         f"INFILE of the same files into raw_order_lines and order_lines ({bench.exports.origin})",

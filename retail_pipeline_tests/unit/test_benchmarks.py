@@ -2,6 +2,7 @@
 
 import csv
 import os
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -51,6 +52,17 @@ def test_a_side_that_is_over_its_own_limit_misses_the_target_whatever_the_ratio_
     lines = report([over], "REPORT.svg").splitlines()
     assert "| `files` | MySQL | 2011-12-09 | 2.50 | 1.50 to 5.00 | ≤ 3; many files 50.0 ≤ 45 | missed |" in lines
     assert "Target for many files by itself: at most 45, missed." in lines
+
+
+def test_a_comparison_that_can_not_be_made_is_told_and_the_others_are_made(tmp_path):
+    report = tmp_path / "report.md"
+    command = [sys.executable, "-m", "benchmarks", "loading", "help", "--runs", "1", "--output", str(report)]
+    variables = {name: value for name, value in os.environ.items() if name != "RETAIL_BENCH_DATABASE_URL"}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
+    assert "loading: the floor is LOAD DATA of MySQL or MariaDB: name a server by --database\n" in ended.stderr
+    assert ended.stderr.endswith("Error: not measured: loading\n")
+    assert ended.returncode == 1
+    assert "| `help` | SQLite |" in report.read_text(encoding="utf-8")
 
 
 def test_the_picture_has_a_row_for_each_ratio_and_each_limit(measured):
