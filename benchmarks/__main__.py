@@ -52,8 +52,8 @@ REPORT = Path(__file__).with_name("REPORT.md")
 def main(names: tuple[str, ...], runs: int, database: str, data: Path | None, lines: int, output: Path) -> None:
     """Measure the comparisons that are named, or all, and write one report.
 
-    One that fails is told, and the others are measured all the same; without a server, those that need one are left
-    out.
+    One that can't be made is told, and the others are measured all the same; without a server, those that need one are
+    left out.
     """
     failed = []
     about = {"day": datetime.now(UTC).date().isoformat()} | facts(database)
@@ -82,4 +82,5 @@ def _write(output: Path, measured: Sequence[Measured]) -> None:
     output.write_text(report(measured, picture.name), encoding="utf-8")
 
 
-main(prog_name="python -m benchmarks")
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")

@@ -118,8 +118,7 @@ def _filled(table: exp.Table) -> set[str]:
 
     By those, parts that have none needn't be looked up: of guests' lines there are more than of any customer.
     """
-    select = table.find_ancestor(exp.Select)
-    where = select.args.get("where") if select else None
+    where = table.find_ancestor(exp.Select).args.get("where")
     if where is None:
         return set()
     wanted = [*where.this.flatten()] if isinstance(where.this, exp.And) else [where.this]

@@ -2,12 +2,13 @@
 
 import csv
 import os
-import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
+from benchmarks import __main__ as command
 from benchmarks import processes
 from benchmarks.comparison import Comparison, Side, measure
 from benchmarks.exports import cut_by_day, write_next_day, write_year
@@ -54,15 +55,21 @@ def test_a_side_that_is_over_its_own_limit_misses_the_target_whatever_the_ratio_
     assert "Target for many files by itself: at most 45, missed." in lines
 
 
-def test_a_comparison_that_can_not_be_made_is_told_and_the_others_are_made(tmp_path):
-    report = tmp_path / "report.md"
-    command = [sys.executable, "-m", "benchmarks", "loading", "help", "--runs", "1", "--output", str(report)]
-    variables = {name: value for name, value in os.environ.items() if name != "RETAIL_BENCH_DATABASE_URL"}
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=variables)
-    assert "loading: the floor is LOAD DATA of MySQL or MariaDB: name a server by --database\n" in ended.stderr
-    assert ended.stderr.endswith("Error: not measured: loading\n")
-    assert ended.returncode == 1
-    assert "| `help` | SQLite |" in report.read_text(encoding="utf-8")
+def test_a_comparison_that_can_not_be_made_is_told_and_the_others_are_made(tmp_path, monkeypatch):
+    monkeypatch.delenv("RETAIL_BENCH_DATABASE_URL", raising=False)
+    monkeypatch.setattr(command, "NAMES", ["help", "loading"])
+    asked = ["--runs", "1", "--output", str(tmp_path / "report.md")]
+    told = "loading: the floor is LOAD DATA of MySQL or MariaDB: name a server by --database\n"
+
+    of_all = CliRunner().invoke(command.main, asked)
+    assert told in of_all.stderr
+    assert of_all.exit_code == 0
+    assert "| `help` | SQLite |" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+    named = CliRunner().invoke(command.main, ["loading", "help", *asked])
+    assert named.stderr.endswith("Error: not measured: loading\n")
+    assert "help, run 1 of 1" in named.stderr
+    assert named.exit_code == 1
 
 
 def test_the_picture_has_a_row_for_each_ratio_and_each_limit(measured):
